@@ -1,0 +1,134 @@
+//! Atomic replacement of a file: temporary in the same folder, flush, rename,
+//! flush of the folder.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use tempfile::{Builder, NamedTempFile};
+
+use crate::Error;
+
+/// Writes `path` through `fill`, so that it appears whole or not at all.
+///
+/// Missing parent folders are created. An existing file stays as it was until
+/// the new one is complete and on disk.
+///
+/// # Errors
+///
+/// When the folder cannot be written, the disk is full, or `fill` fails; no
+/// temporary file is left behind.
+pub fn write(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let mut temporary = temporary_beside(path)?;
+    let mut buffered = BufWriter::new(temporary.as_file_mut());
+    fill(&mut buffered)
+        .and_then(|()| buffered.flush())
+        .map_err(Error::new("write", path))?;
+    drop(buffered);
+    publish(temporary, path)
+}
+
+/// Writes `bytes` to `path`, whole or not at all.
+///
+/// # Errors
+///
+/// As [`write`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    write(path, |file| file.write_all(bytes))
+}
+
+/// A temporary file in the folder of `path`, for a writer that needs a path of
+/// its own; give it to [`publish`] when it is complete. Dropped, it is deleted.
+///
+/// # Errors
+///
+/// When the folder cannot be created or written.
+pub fn temporary_beside(path: &Path) -> Result<NamedTempFile, Error> {
+    let folder = folder_of(path);
+    fs::create_dir_all(folder).map_err(Error::new("create the folder", folder))?;
+    let mut builder = Builder::new();
+    builder.prefix(".").suffix(".partial");
+    // tempfile makes private files; an output has the permissions of any other.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+        .tempfile_in(folder)
+        .map_err(Error::new("write in the folder", folder))
+}
+
+/// Flushes `temporary` to disk and renames it to `path`.
+///
+/// # Errors
+///
+/// When the flush or the rename fails; the temporary file is then deleted.
+pub fn publish(temporary: NamedTempFile, path: &Path) -> Result<(), Error> {
+    temporary
+        .as_file()
+        .sync_all()
+        .map_err(Error::new("flush", path))?;
+    temporary
+        .persist(path)
+        .map_err(|error| Error::new("rename a complete file to", path)(error.error))?;
+    sync_folder(folder_of(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes the rename itself durable; only Unix can open a folder.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    if cfg!(unix) {
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(Error::new("flush the folder", folder))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_write_keeps_the_old_file_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.bin");
+        write_bytes(&path, b"old").unwrap();
+
+        let result = write(&path, |file| {
+            file.write_all(b"half of the new")?;
+            Err(std::io::Error::other("disk full"))
+        });
+
+        assert!(result.unwrap_err().to_string().contains("disk full"));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn parent_folders_are_created() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/out.bin");
+        write_bytes(&path, b"x").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"x");
+    }
+
+    #[test]
+    fn path_that_is_a_folder_is_named_in_the_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = write_bytes(folder.path(), b"x").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains(&folder.path().display().to_string())
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! Image datasets as u8 tensors: formats, fetching and statistics.

@@ -1,0 +1,1 @@
+//! Turns the captured graph of any Burn module into ONNX.

@@ -1,0 +1,1 @@
+//! Fused CPU kernels for training, attached through the extension API of Burn.

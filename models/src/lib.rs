@@ -1,0 +1,1 @@
+//! Networks described as YAML, turned into one Burn module.

@@ -1,0 +1,1 @@
+//! The ONNX wire format: its messages, and reading and writing them safely.

@@ -1,0 +1,1 @@
+//! Evaluates ONNX classifiers through ONNX Runtime.

@@ -1,0 +1,1 @@
+//! Fits a network to a dataset with Burn and saves its weights.
