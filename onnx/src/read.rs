@@ -1,0 +1,78 @@
+//! Reading a model from untrusted bytes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use prost::Message;
+use prost::bytes::Bytes;
+
+use crate::proto::ModelProto;
+use crate::{Error, Invalid, check};
+
+/// The largest model: protobuf's limit for one message, 2 GiB - 1.
+pub const MAX_BYTES: u64 = (1 << 31) - 1;
+
+/// Reads and checks the model at `path`.
+///
+/// # Errors
+///
+/// When the file cannot be read, is empty, larger than [`MAX_BYTES`], not ONNX
+/// or cut short, or when its tensors contradict themselves or lie in other
+/// files.
+pub fn read(path: &Path) -> Result<ModelProto, Error> {
+    read_with_bytes(path).map(|(model, _)| model)
+}
+
+/// As [`read`], with the bytes that were checked: what is given on to others
+/// is then what was checked, even if the file changes in between. The model's
+/// tensors share these bytes.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_with_bytes(path: &Path) -> Result<(ModelProto, Bytes), Error> {
+    let bytes = Bytes::from(read_limited(path)?);
+    let model = decode_shared(bytes.clone()).map_err(Error::invalid(path))?;
+    Ok((model, bytes))
+}
+
+/// The checked model that `bytes` hold.
+///
+/// # Errors
+///
+/// When the bytes are not ONNX or are cut short, or when the tensors contradict
+/// themselves or lie in other files.
+pub fn decode(bytes: &[u8]) -> Result<ModelProto, Invalid> {
+    decode_shared(Bytes::copy_from_slice(bytes))
+}
+
+fn decode_shared(bytes: Bytes) -> Result<ModelProto, Invalid> {
+    if bytes.is_empty() {
+        return Err(Invalid::Empty);
+    }
+    let model = ModelProto::decode(bytes)?;
+    check::model(&model)?;
+    Ok(model)
+}
+
+/// The file's bytes; the limit holds for pipes and growing files too.
+fn read_limited(path: &Path) -> Result<Vec<u8>, Error> {
+    let file = File::open(path).map_err(artifact::Error::new("open", path))?;
+    let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+    if bytes > MAX_BYTES {
+        return Err(Error::invalid(path)(Invalid::TooLarge { bytes }));
+    }
+    let content = read_up_to(file, MAX_BYTES, bytes).map_err(artifact::Error::new("read", path))?;
+    match content.len() as u64 {
+        bytes if bytes > MAX_BYTES => Err(Error::invalid(path)(Invalid::TooLarge { bytes })),
+        _ => Ok(content),
+    }
+}
+
+/// Up to one byte more than `limit`.
+fn read_up_to(reader: impl Read, limit: u64, expected: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(expected as usize);
+    reader.take(limit + 1).read_to_end(&mut content)?;
+    Ok(content)
+}
