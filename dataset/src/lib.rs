@@ -1,1 +1,41 @@
 //! Image datasets as u8 tensors: formats, fetching and statistics.
+//!
+//! A dataset is a folder with four IDX files, raw or gzipped, under the names
+//! that MNIST gave them. [`load_split`] reads such a folder, whoever made it;
+//! [`DatasetName`] knows the published ones with their checksums, and
+//! [`fetch`] brings them. Pixels stay `u8` until [`Normalization::apply`]
+//! turns a batch into `f32`, so that training and evaluation see the same
+//! numbers to the last bit.
+//!
+//! ```no_run
+//! use dataset::{DatasetName, Normalization, Part, fetch};
+//!
+//! # fn main() -> Result<(), dataset::Error> {
+//! let name = DatasetName::Mnist;
+//! let folder = name.default_dir();
+//! fetch(name, &folder)?;
+//! let train = name.load(&folder, Part::Train)?;
+//! let normalization = Normalization::of(train.images());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Architecture invariant: this crate knows neither Burn nor ONNX Runtime.
+
+mod error;
+mod fetch;
+mod folder;
+mod idx;
+mod images;
+mod name;
+mod normalization;
+
+pub use error::{Error, IdxError};
+pub use fetch::{
+    FetchError, Fetched, FetchedFile, Problem, Source, SourceError, Unmet, fetch, fetch_from,
+};
+pub use folder::{DatasetFile, digest, load_split};
+pub use idx::Idx;
+pub use images::{Images, Part, ShapeError, Split, SplitError};
+pub use name::{DatasetName, UnknownDataset};
+pub use normalization::{InvalidNormalization, Normalization};

