@@ -164,18 +164,17 @@ fn check_labels(path: &Path, labels: &[u8], classes: usize) -> Result<(), Error>
 ///
 /// When a file is missing or cannot be read.
 pub fn digest(folder: &Path) -> Result<Sha256, Error> {
-    let mut digests = Vec::new();
-    for file in DatasetFile::ALL {
-        digests.push((file, idx::raw_sha256(&file.require(folder)?)?));
-    }
-    Ok(combine(digests))
+    let [a, b, c, d] = DatasetFile::ALL.map(|file| idx::raw_sha256(&file.require(folder)?));
+    Ok(combine([a?, b?, c?, d?]))
 }
 
-/// The digest of a dataset from those of its files.
-pub(crate) fn combine(digests: impl IntoIterator<Item = (DatasetFile, Sha256)>) -> Sha256 {
+/// The digest of a dataset from those of its raw files.
+pub(crate) fn combine(digests: [Sha256; 4]) -> Sha256 {
+    let line = |(digest, file): (Sha256, DatasetFile)| format!("{digest}  {}\n", file.names()[0]);
     let listing: String = digests
         .into_iter()
-        .map(|(file, digest)| format!("{digest}  {}\n", file.names()[0]))
+        .zip(DatasetFile::ALL)
+        .map(line)
         .collect();
     Sha256::of_bytes(listing.as_bytes())
 }

@@ -27,6 +27,7 @@ mod fetch;
 mod folder;
 mod idx;
 mod images;
+mod manifest;
 mod name;
 mod normalization;
 

@@ -8,6 +8,7 @@ use artifact::Sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::folder::{combine, load_split_checked};
+use crate::manifest::Manifest;
 use crate::{DatasetFile, Error, Part, Source, Split};
 
 /// A published dataset: 60,000 training and 10,000 test images in 10 classes,
@@ -72,47 +73,40 @@ impl DatasetName {
 
     /// The digest of a raw file, as published.
     pub fn sha256(self, file: DatasetFile) -> Sha256 {
-        hex(match (self, file) {
-            (Self::Mnist, DatasetFile::TrainImages) => {
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
-            }
-            (Self::Mnist, DatasetFile::TrainLabels) => {
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
-            }
-            (Self::Mnist, DatasetFile::TestImages) => {
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
-            }
-            (Self::Mnist, DatasetFile::TestLabels) => {
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
-            }
-            (Self::FashionMnist, DatasetFile::TrainImages) => {
-                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
-            }
-            (Self::FashionMnist, DatasetFile::TrainLabels) => {
-                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
-            }
-            (Self::FashionMnist, DatasetFile::TestImages) => {
-                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
-            }
-            (Self::FashionMnist, DatasetFile::TestLabels) => {
-                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
-            }
-        })
+        self.manifest().sha256(file)
     }
 
-    /// The length of a raw file in bytes.
-    pub(crate) fn raw_len(self, file: DatasetFile) -> u64 {
-        match (self, file) {
-            (Self::Mnist | Self::FashionMnist, DatasetFile::TrainImages) => 16 + 60_000 * 28 * 28,
-            (Self::Mnist | Self::FashionMnist, DatasetFile::TrainLabels) => 8 + 60_000,
-            (Self::Mnist | Self::FashionMnist, DatasetFile::TestImages) => 16 + 10_000 * 28 * 28,
-            (Self::Mnist | Self::FashionMnist, DatasetFile::TestLabels) => 8 + 10_000,
+    pub(crate) fn manifest(self) -> Manifest {
+        let digests = match self {
+            Self::Mnist => [
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ],
+            Self::FashionMnist => [
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ],
+        };
+        let image_bytes: u64 = 28 * 28;
+        Manifest {
+            name: self.as_str(),
+            sha256: digests.map(|hex| hex.parse().expect("the table holds digests")),
+            bytes: [
+                16 + 60_000 * image_bytes,
+                8 + 60_000,
+                16 + 10_000 * image_bytes,
+                8 + 10_000,
+            ],
         }
     }
 
     /// The digest that [`digest`](crate::digest) gives for the published files.
     pub fn digest(self) -> Sha256 {
-        combine(DatasetFile::ALL.map(|file| (file, self.sha256(file))))
+        combine(self.manifest().sha256)
     }
 
     /// Where the dataset can be fetched from, the best place first.
@@ -141,8 +135,9 @@ impl DatasetName {
     /// As `load_split`, and when a file has another SHA-256.
     pub fn load(self, folder: &Path, part: Part) -> Result<Split, Error> {
         let classes = self.class_names().len();
+        let manifest = self.manifest();
         load_split_checked(folder, part, classes, |file, path, idx| {
-            let (expected, found) = (self.sha256(file), idx.sha256());
+            let (expected, found) = (manifest.sha256(file), idx.sha256());
             if expected == found {
                 return Ok(());
             }
@@ -153,10 +148,6 @@ impl DatasetName {
             })
         })
     }
-}
-
-fn hex(digest: &'static str) -> Sha256 {
-    digest.parse().expect("the table holds digests")
 }
 
 impl fmt::Display for DatasetName {

@@ -98,7 +98,7 @@ fn message(stderr: &Path, status: ExitStatus) -> String {
     let errors: Vec<_> = lines().filter(|line| is_error(line)).take(3).collect();
     let message = match errors.as_slice() {
         [] => lines()
-            .last()
+            .next_back()
             .map_or_else(|| status.to_string(), str::to_owned),
         errors => errors.join("; "),
     };
@@ -108,4 +108,50 @@ fn message(stderr: &Path, status: ExitStatus) -> String {
 /// Whether npm ("npm error"), apt ("E: ") or dpkg ("error: ") reports an error.
 fn is_error(line: &str) -> bool {
     line.starts_with("E: ") || line.to_lowercase().contains("error")
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn run_shell(script: &str, limit: Duration) -> SourceError {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("/bin/sh");
+        run(command.args(["-c", script]), folder.path(), "stdout", limit).unwrap_err()
+    }
+
+    #[test]
+    fn program_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("/nonexistent/npm");
+        let error = run(&mut command, folder.path(), "stdout", UNHURRIED).unwrap_err();
+        assert_eq!(error.to_string(), "`/nonexistent/npm` is not installed");
+    }
+
+    #[test]
+    fn failure_is_told_by_the_lines_on_errors() {
+        let script = "echo npm error code E404 >&2; echo A log is in x >&2; exit 1";
+        let error = run_shell(script, UNHURRIED);
+        assert!(
+            matches!(&error, SourceError::Command { message, .. } if message == "npm error code E404"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn silent_failure_is_told_by_its_status() {
+        let error = run_shell("exit 3", UNHURRIED);
+        assert!(error.to_string().contains("exit status: 3"), "{error}");
+    }
+
+    #[test]
+    fn program_that_hangs_is_killed_at_its_limit() {
+        let started = Instant::now();
+        let error = run_shell("exec sleep 60", Duration::from_millis(100));
+        assert!(matches!(error, SourceError::Timeout { .. }), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
+
+    const UNHURRIED: Duration = Duration::from_secs(60);
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use ureq::{Agent, Body};
 
 use super::source::{Receive, SourceError};
-use crate::{DatasetFile, DatasetName};
+use crate::DatasetFile;
+use crate::manifest::Manifest;
 
 /// Without a network, a mirror is given up after this.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -20,23 +21,23 @@ const GZIP_OVERHEAD_BYTES: u64 = 1 << 16;
 pub(super) fn deliver(
     base: &str,
     wanted: &[DatasetFile],
-    name: DatasetName,
+    manifest: &Manifest,
     receive: &mut Receive<'_>,
 ) -> Result<(), SourceError> {
     let agent = agent(base);
     for &file in wanted {
-        let body = get(&agent, format!("{base}{}.gz", file.names()[0]))?;
-        let limit = name.raw_len(file) + GZIP_OVERHEAD_BYTES;
+        let body = get(&agent, base, file)?;
+        let limit = manifest.bytes(file) + GZIP_OVERHEAD_BYTES;
         receive(file, &mut body.into_with_config().limit(limit).reader())?;
     }
     Ok(())
 }
 
-fn get(agent: &Agent, url: String) -> Result<Body, SourceError> {
-    match agent.get(&url).call() {
+fn get(agent: &Agent, base: &str, file: DatasetFile) -> Result<Body, SourceError> {
+    match agent.get(format!("{base}{}.gz", file.names()[0])).call() {
         Ok(response) => Ok(response.into_body()),
         Err(reason) => Err(SourceError::Http {
-            url,
+            file,
             reason: Box::new(reason),
         }),
     }

@@ -21,6 +21,7 @@ use artifact::Sha256;
 use flate2::bufread::GzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::manifest::Manifest;
 use crate::{DatasetFile, DatasetName, Error, idx};
 
 /// Brings the four files of dataset `name` into `folder`, from the first of
@@ -45,10 +46,14 @@ pub fn fetch(name: DatasetName, folder: &Path) -> Result<Fetched, Error> {
 ///
 /// As [`fetch`].
 pub fn fetch_from(name: DatasetName, folder: &Path, sources: &[Source]) -> Result<Fetched, Error> {
+    complete(&name.manifest(), folder, sources)
+}
+
+fn complete(manifest: &Manifest, folder: &Path, sources: &[Source]) -> Result<Fetched, Error> {
     let mut fetch = Fetch {
-        name,
+        manifest,
         folder,
-        unmet: name.unmet(folder),
+        unmet: unmet(manifest, folder),
         fetched: Fetched::default(),
     };
     if fetch.unmet.is_empty() {
@@ -71,7 +76,7 @@ pub fn fetch_from(name: DatasetName, folder: &Path, sources: &[Source]) -> Resul
         return Ok(fetch.fetched);
     }
     Err(Error::Fetch(FetchError {
-        name,
+        name: manifest.name,
         folder: folder.to_owned(),
         refusals,
         unmet: fetch.unmet,
@@ -86,29 +91,33 @@ impl DatasetName {
 
     /// The files of this dataset that `folder` lacks or holds altered.
     pub fn unmet(self, folder: &Path) -> Vec<Unmet> {
-        let needs = |file: DatasetFile| {
-            let expected = self.sha256(file);
-            let problem = match file.find(folder) {
-                None => Problem::Missing,
-                Some(path) => match idx::raw_sha256(&path) {
-                    Ok(found) if found == expected => return None,
-                    Ok(found) => Problem::Altered { path, found },
-                    Err(error) => Problem::Unreadable(Box::new(error)),
-                },
-            };
-            Some(Unmet {
-                file,
-                expected,
-                problem,
-            })
-        };
-        DatasetFile::ALL.into_iter().filter_map(needs).collect()
+        unmet(&self.manifest(), folder)
     }
+}
+
+fn unmet(manifest: &Manifest, folder: &Path) -> Vec<Unmet> {
+    let needs = |file: DatasetFile| {
+        let expected = manifest.sha256(file);
+        let problem = match file.find(folder) {
+            None => Problem::Missing,
+            Some(path) => match idx::raw_sha256(&path) {
+                Ok(found) if found == expected => return None,
+                Ok(found) => Problem::Altered { path, found },
+                Err(error) => Problem::Unreadable(Box::new(error)),
+            },
+        };
+        Some(Unmet {
+            file,
+            expected,
+            problem,
+        })
+    };
+    DatasetFile::ALL.into_iter().filter_map(needs).collect()
 }
 
 /// One fetch under way.
 struct Fetch<'a> {
-    name: DatasetName,
+    manifest: &'a Manifest,
     folder: &'a Path,
     unmet: Vec<Unmet>,
     fetched: Fetched,
@@ -137,7 +146,7 @@ impl Fetch<'_> {
     fn ask(&mut self, source: &Source) -> Result<(), SourceError> {
         let wanted: Vec<_> = self.unmet.iter().map(|unmet| unmet.file).collect();
         let label = source.to_string();
-        source.deliver(&wanted, self.name, &mut |file, content| {
+        source.deliver(&wanted, self.manifest, &mut |file, content| {
             self.receive(file, content, &label)
         })
     }
@@ -151,14 +160,17 @@ impl Fetch<'_> {
     ) -> Result<(), SourceError> {
         let path = self.folder.join(file.names()[0]);
         let temporary = artifact::temporary_beside(&path)?;
-        let bar = transfer_bar(file, self.name.raw_len(file));
+        let bar = transfer_bar(file, self.manifest.bytes(file));
         // One byte more than the file has is enough to see that it is another.
-        let limit = self.name.raw_len(file) + 1;
+        let limit = self.manifest.bytes(file) + 1;
         let copied = copy_raw(content, &mut bar.wrap_write(temporary.as_file()), limit);
         bar.finish_and_clear();
         copied.map_err(|reason| SourceError::Transfer { file, reason })?;
 
-        let (expected, found) = (self.name.sha256(file), Sha256::of_file(temporary.path())?);
+        let (expected, found) = (
+            self.manifest.sha256(file),
+            Sha256::of_file(temporary.path())?,
+        );
         if found != expected {
             return Err(SourceError::Checksum {
                 file,
@@ -202,3 +214,6 @@ fn transfer_bar(file: DatasetFile, bytes: u64) -> ProgressBar {
         )
         .with_message(file.to_string())
 }
+
+#[cfg(test)]
+mod tests;

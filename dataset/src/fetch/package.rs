@@ -125,3 +125,65 @@ fn open(path: &Path) -> Result<BufReader<File>, SourceError> {
     let file = File::open(path).map_err(artifact::Error::new("open", path))?;
     Ok(BufReader::new(file))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn archive(entries: &[(&str, tar::EntryType, &str)]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, kind, content) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_size(content.len() as u64);
+            if kind.is_symlink() {
+                header.set_link_name("/etc/hostname").unwrap();
+            }
+            builder
+                .append_data(&mut header, path, content.as_bytes())
+                .unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn unpacked(archive: &[u8], wanted: &[DatasetFile]) -> Result<Vec<String>, SourceError> {
+        let mut received = Vec::new();
+        unpack(archive, "usr/share", wanted, &mut |file, content| {
+            let mut text = String::new();
+            content.read_to_string(&mut text).unwrap();
+            received.push(format!("{file}: {text}"));
+            Ok(())
+        })?;
+        Ok(received)
+    }
+
+    #[test]
+    fn only_wanted_files_of_the_folder_are_unpacked() {
+        use tar::EntryType::Regular;
+        let archive = archive(&[
+            ("./t10k-labels-idx1-ubyte", Regular, "elsewhere"),
+            ("./usr/share/t10k-labels-idx1-ubyte.gz", Regular, "wanted"),
+            ("./usr/share/t10k-images-idx3-ubyte.gz", Regular, "unwanted"),
+        ]);
+        let received = unpacked(&archive, &[DatasetFile::TestLabels]).unwrap();
+        assert_eq!(received, ["test labels: wanted"]);
+    }
+
+    #[test]
+    fn links_are_not_taken_for_files() {
+        let link = (
+            "usr/share/t10k-labels-idx1-ubyte",
+            tar::EntryType::Symlink,
+            "",
+        );
+        let error = unpacked(&archive(&[link]), &[DatasetFile::TestLabels]).unwrap_err();
+        assert_eq!(error.to_string(), "it has no test labels");
+    }
+
+    #[test]
+    fn archive_that_is_none_is_told() {
+        let error = unpacked(&[b'x'; 1024], &[DatasetFile::TestLabels]).unwrap_err();
+        assert!(matches!(error, SourceError::Archive(_)), "{error}");
+    }
+}

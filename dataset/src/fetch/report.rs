@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use artifact::Sha256;
 
-use crate::{DatasetFile, DatasetName, Error, SourceError};
+use crate::{DatasetFile, Error, SourceError};
 
 /// What a fetch brought; nothing when all was there.
 #[derive(Debug, Default)]
@@ -56,8 +56,8 @@ pub enum Problem {
 /// files to put where.
 #[derive(Debug)]
 pub struct FetchError {
-    /// The dataset.
-    pub name: DatasetName,
+    /// The dataset's name.
+    pub name: &'static str,
     /// The folder it was to be in.
     pub folder: PathBuf,
     /// Each source with its reason, in the order they were asked.

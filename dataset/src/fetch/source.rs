@@ -7,7 +7,8 @@ use std::time::Duration;
 use artifact::Sha256;
 
 use super::{http, package};
-use crate::{DatasetFile, DatasetName};
+use crate::DatasetFile;
+use crate::manifest::Manifest;
 
 /// A place that a dataset can be fetched from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +41,10 @@ pub(super) type Receive<'a> = dyn FnMut(DatasetFile, &mut dyn Read) -> Result<()
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// The server did not answer, or not with the file.
-    #[error("{url}: {reason}")]
+    #[error("no answer with the {file}: {reason}")]
     Http {
-        /// What was asked for.
-        url: String,
+        /// The file that was asked for.
+        file: DatasetFile,
         /// What came instead.
         reason: Box<ureq::Error>,
     },
@@ -117,17 +118,17 @@ impl Source {
         }
     }
 
-    /// Hands the `wanted` files of dataset `name` to `receive`, and stops at
+    /// Hands the `wanted` files of the dataset to `receive`, and stops at
     /// the first that cannot be had: a mirror that is down for one file is
     /// down for all.
     pub(super) fn deliver(
         &self,
         wanted: &[DatasetFile],
-        name: DatasetName,
+        manifest: &Manifest,
         receive: &mut Receive<'_>,
     ) -> Result<(), SourceError> {
         match self {
-            Self::Mirror { base } => http::deliver(base, wanted, name, receive),
+            Self::Mirror { base } => http::deliver(base, wanted, manifest, receive),
             Self::Npm { package, folder } => package::npm(package, folder, wanted, receive),
             Self::Debian { package, folder } => package::debian(package, folder, wanted, receive),
         }
