@@ -1,0 +1,277 @@
+//! `runtime eval`: how well a model does on the test images of its dataset.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use dataset::{DatasetName, Normalization, Part, Split};
+use onnx::proto::ModelProto;
+use runtime::{
+    Evaluation, MetadataError, ModelMetadata, Provider, Session, SessionOptions, Sources, evaluate,
+    library,
+};
+use serde::Serialize;
+
+use crate::output;
+
+/// Evaluate a model on the test images of its dataset
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The model
+    #[arg(value_name = "MODEL.onnx")]
+    model: PathBuf,
+    /// What runs the model; `auto` is CUDA where it runs, else the CPU
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    provider: Choice,
+    /// Images in a batch
+    #[arg(long, value_name = "N", default_value = "256")]
+    batch: NonZeroUsize,
+    /// Folder of the dataset; fetched into it if it is not there [default: data/NAME]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Dataset (mnist, fashion-mnist), for models that do not name theirs or to use another
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<DatasetName>,
+    /// How pixels become numbers, for models that do not tell [default: mean-std]
+    #[arg(long, value_enum)]
+    normalize: Option<Normalize>,
+    /// Threads within one operation [default: as ONNX Runtime chooses]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// ONNX Runtime's library [default: searched for, else fetched once]
+    #[arg(long, value_name = "PATH")]
+    ort_lib: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    /// CUDA where it runs, else the CPU
+    Auto,
+    /// The CPU
+    Cpu,
+    /// An NVIDIA GPU, or an error
+    Cuda,
+}
+
+impl From<Choice> for Provider {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Auto => Self::Auto,
+            Choice::Cpu => Self::Cpu,
+            Choice::Cuda => Self::Cuda,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Normalize {
+    /// To 0..1: pixel / 255
+    Unit,
+    /// (pixel / 255 - mean) / std of the dataset's training images
+    MeanStd,
+}
+
+/// A command that lacks something only the user can say.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The model does not say what it was made for, and neither did the user.
+    #[error("`{}` does not say which dataset it is for", model.display())]
+    NoDataset {
+        model: PathBuf,
+        source: MetadataError,
+    },
+    /// The dataset has no name that can be fetched.
+    #[error("the model's dataset `{name}` is none that can be fetched")]
+    UnknownDataset { name: String },
+}
+
+impl Refusal {
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(
+            match self {
+                Self::NoDataset { .. } => {
+                    "say it with `--dataset mnist` or `--dataset fashion-mnist`, and with \
+                 `--normalize unit` or `--normalize mean-std` how its pixels become numbers"
+                }
+                Self::UnknownDataset { .. } => "say with `--data DIR` where it is",
+            }
+            .to_owned(),
+        )
+    }
+}
+
+/// What the command prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    model: PathBuf,
+    dataset: String,
+    onnxruntime: String,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "model      {}", self.model.display())?;
+        writeln!(f, "dataset    {}, test images", self.dataset)?;
+        write!(f, "{}", self.evaluation)
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    // The model comes first: a wrong path should not fetch anything.
+    let described = describe(&onnx::read(&args.model)?, args)?;
+    let library = library::load(args.ort_lib.as_deref())?;
+    let options = SessionOptions {
+        provider: args.provider.into(),
+        threads: args.threads,
+    };
+    let mut session = Session::open(&library, &args.model, &options)?;
+    if let Some(reason) = session.fallback() {
+        eprintln!("note: running on the CPU, as CUDA cannot run: {reason}");
+    }
+    let data = Data::find(&described.metadata.dataset, args.data.clone())?;
+    let metadata = described.complete(&data)?;
+    let test = data.load(Part::Test, metadata.classes.len())?;
+    let evaluation = evaluate(&mut session, &metadata, &test, args.batch)?;
+    let report = Report {
+        model: args.model.clone(),
+        dataset: metadata.dataset,
+        onnxruntime: library.version().to_owned(),
+        evaluation,
+    };
+    output::print(&report, args.json)
+}
+
+/// What is known of a model before its dataset is at hand.
+struct Described {
+    metadata: ModelMetadata,
+    /// How pixels become numbers, where that is to be taken from the dataset.
+    normalize: Option<Normalize>,
+}
+
+/// What the model says of itself, and the user of it.
+fn describe(model: &ModelProto, args: &Args) -> Result<Described, Refusal> {
+    let by_itself = |metadata| Described {
+        metadata,
+        normalize: args.normalize,
+    };
+    let by_user = |name| Described {
+        metadata: published(name),
+        normalize: Some(args.normalize.unwrap_or(Normalize::MeanStd)),
+    };
+    match (ModelMetadata::of_model(model), args.dataset) {
+        (Ok(metadata), None) => Ok(by_itself(metadata)),
+        (Ok(metadata), Some(name)) => Ok(by_itself(ModelMetadata {
+            dataset: name.to_string(),
+            ..metadata
+        })),
+        (Err(MetadataError::Absent), Some(name)) => Ok(by_user(name)),
+        (Err(error), Some(name)) => {
+            eprintln!("note: {error}; it is left aside for `--dataset {name}`");
+            Ok(by_user(name))
+        }
+        (Err(source), None) => Err(Refusal::NoDataset {
+            model: args.model.clone(),
+            source,
+        }),
+    }
+}
+
+impl Described {
+    /// The metadata, with what only the dataset can tell.
+    fn complete(self, data: &Data) -> Result<ModelMetadata, dataset::Error> {
+        let mut metadata = self.metadata;
+        if let Some(normalize) = self.normalize {
+            metadata.normalization = data.normalization(normalize, &metadata)?;
+        }
+        Ok(metadata)
+    }
+}
+
+/// What is known of any model for the dataset `name`; pixels / 255.
+fn published(name: DatasetName) -> ModelMetadata {
+    let input = name.image_shape();
+    ModelMetadata {
+        dataset: name.to_string(),
+        input,
+        normalization: Normalization::unit(input[0]),
+        classes: name.class_names().iter().map(ToString::to_string).collect(),
+        accuracy: None,
+        sources: Sources::default(),
+    }
+}
+
+/// A dataset on disk.
+struct Data {
+    folder: PathBuf,
+    /// Its name, if it is a published one.
+    name: Option<DatasetName>,
+    /// Whether the user named the folder, where other images may be.
+    own: bool,
+}
+
+impl Data {
+    /// The dataset `name` in `folder` or its usual place, fetched if need be.
+    fn find(name: &str, folder: Option<PathBuf>) -> anyhow::Result<Self> {
+        match (name.parse::<DatasetName>().ok(), folder) {
+            (Some(name), None) => {
+                let folder = name.default_dir();
+                dataset::fetch(name, &folder)?;
+                Ok(Self {
+                    folder,
+                    name: Some(name),
+                    own: false,
+                })
+            }
+            (name, Some(folder)) => Ok(Self {
+                folder,
+                name,
+                own: true,
+            }),
+            (None, None) => Err(Refusal::UnknownDataset {
+                name: name.to_owned(),
+            }
+            .into()),
+        }
+    }
+
+    /// The images of `part`. Those in a folder of the user's count as they are,
+    /// but that they are not the published ones is told.
+    fn load(&self, part: Part, classes: usize) -> Result<Split, dataset::Error> {
+        let as_it_is = || dataset::load_split(&self.folder, part, classes);
+        let Some(name) = self.name else {
+            return as_it_is();
+        };
+        match name.load(&self.folder, part) {
+            Err(dataset::Error::Missing { .. }) if self.own => {
+                dataset::fetch(name, &self.folder)?;
+                name.load(&self.folder, part)
+            }
+            Err(dataset::Error::Checksum { path, .. }) if self.own => {
+                let path = path.display();
+                eprintln!("note: `{path}` is not the published {name}; it is used as it is");
+                as_it_is()
+            }
+            result => result,
+        }
+    }
+
+    fn normalization(
+        &self,
+        normalize: Normalize,
+        metadata: &ModelMetadata,
+    ) -> Result<Normalization, dataset::Error> {
+        match normalize {
+            Normalize::Unit => Ok(Normalization::unit(metadata.input[0])),
+            Normalize::MeanStd => {
+                let train = self.load(Part::Train, metadata.classes.len())?;
+                Ok(Normalization::of(train.images()))
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! One file for each command.
+
+pub(crate) mod eval;
+pub(crate) mod inspect;
+pub(crate) mod setup;

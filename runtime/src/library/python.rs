@@ -1,0 +1,88 @@
+//! What the Python environment has installed.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Prints the folders of the package that is the first argument, without
+/// importing it (that would take a second) and without looking into the working
+/// folder, where anybody may have put a file of that name.
+const FIND_PACKAGE: &str = "\
+import sys
+sys.path = [p for p in sys.path if p]
+import importlib.util
+spec = importlib.util.find_spec(sys.argv[1])
+print('\\n'.join(spec.submodule_search_locations or []) if spec else '')
+";
+
+/// The interpreters to ask: of the active environment, then the usual one.
+pub(super) fn interpreters() -> Vec<PathBuf> {
+    let program = if cfg!(windows) {
+        "Scripts/python.exe"
+    } else {
+        "bin/python3"
+    };
+    ["VIRTUAL_ENV", "CONDA_PREFIX"]
+        .into_iter()
+        .filter_map(env::var_os)
+        .map(|environment| PathBuf::from(environment).join(program))
+        .filter(|interpreter| interpreter.is_file())
+        .chain([if cfg!(windows) { "python" } else { "python3" }.into()])
+        .collect()
+}
+
+/// The folders where the package `onnxruntime` keeps its libraries; never none.
+/// The error is a reason in words.
+pub(super) fn library_folders() -> Result<Vec<PathBuf>, String> {
+    let mut reasons = Vec::new();
+    for interpreter in interpreters() {
+        match package_folders(&interpreter, "onnxruntime") {
+            Ok(folders) if !folders.is_empty() => {
+                return Ok(folders.iter().map(|folder| folder.join("capi")).collect());
+            }
+            Ok(_) => reasons.push(format!(
+                "the package is not installed in `{}`",
+                interpreter.display()
+            )),
+            Err(reason) => reasons.push(format!("`{}`: {reason}", interpreter.display())),
+        }
+    }
+    Err(reasons.join("; "))
+}
+
+/// The folders of the CUDA and cuDNN libraries that the `nvidia-*` packages
+/// install: (CUDA, cuDNN).
+pub(crate) fn nvidia_folders() -> (Option<PathBuf>, Option<PathBuf>) {
+    let library = if cfg!(windows) { "bin" } else { "lib" };
+    let roots: Vec<_> = interpreters()
+        .iter()
+        .filter_map(|interpreter| package_folders(interpreter, "nvidia").ok())
+        .flatten()
+        .collect();
+    let find = |package: &str| {
+        roots
+            .iter()
+            .map(|root| root.join(package).join(library))
+            .find(|folder| folder.is_dir())
+    };
+    (find("cu13"), find("cudnn"))
+}
+
+fn package_folders(interpreter: &PathBuf, package: &str) -> Result<Vec<PathBuf>, String> {
+    let output = Command::new(interpreter)
+        .args(["-c", FIND_PACKAGE, package])
+        .output()
+        .map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        return Err(format!("{}: {}", output.status, last_line(&output.stderr)));
+    }
+    let folders = text.lines().filter(|line| !line.is_empty());
+    Ok(folders.map(PathBuf::from).collect())
+}
+
+/// The last line of what a program printed: where Python names its error.
+pub(super) fn last_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    text.trim().lines().last().unwrap_or_default().to_owned()
+}

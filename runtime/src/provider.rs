@@ -1,0 +1,66 @@
+//! What executes a model: ONNX Runtime's execution providers.
+
+use std::fmt;
+
+use ort::ep;
+use serde::Serialize;
+
+use crate::library::{self, Library};
+
+/// The execution provider that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Provider {
+    /// CUDA where it runs, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// An NVIDIA GPU, or an error.
+    Cuda,
+}
+
+/// The execution provider that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActiveProvider {
+    /// The CPU.
+    Cpu,
+    /// An NVIDIA GPU; single operations that CUDA lacks run on the CPU.
+    Cuda,
+}
+
+impl fmt::Display for ActiveProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "CPU",
+            Self::Cuda => "CUDA",
+        })
+    }
+}
+
+/// What to do where CUDA cannot run.
+pub(crate) fn cuda_hint(library: &Library) -> String {
+    let version = library::VERSION;
+    format!(
+        "CUDA needs an NVIDIA GPU with its driver, the GPU build of ONNX Runtime \
+         (`runtime setup --provider cuda`; loaded is `{}`), and CUDA 13 with cuDNN 9 \
+         (`python3 -m pip install 'onnxruntime-gpu[cuda,cudnn]=={version}'`); \
+         `--provider cpu` runs without",
+        library.path().display()
+    )
+}
+
+/// CUDA as an execution provider that fails aloud: without `error_on_failure`
+/// ONNX Runtime would run on the CPU and say nothing.
+pub(crate) fn cuda() -> ep::ExecutionProviderDispatch {
+    ep::CUDA::default().build().error_on_failure()
+}
+
+/// Loads CUDA and cuDNN from the Python environment, where it has them: the
+/// provider's own library names no folder to search. Failing is no error yet,
+/// as the system may have them too; the provider then tells what is missing.
+pub(crate) fn preload_cuda() {
+    let (cuda, cudnn) = library::nvidia_folders();
+    let _ = ep::cuda::preload_dylibs(cuda.as_deref(), None);
+    let _ = ep::cuda::preload_dylibs(None, cudnn.as_deref());
+}
