@@ -162,7 +162,7 @@ impl Split {
         &self.images
     }
 
-    /// The labels, [n].
+    /// The labels, one for each image.
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }

@@ -192,9 +192,15 @@ mod tests {
         digests.sort();
         digests.dedup();
         assert_eq!(digests.len(), 8);
-        assert_ne!(
-            DatasetName::Mnist.digest(),
-            DatasetName::FashionMnist.digest()
+    }
+
+    #[test]
+    fn digest_is_what_sha256sum_makes_of_its_own_listing() {
+        // cd data/mnist; sha256sum train-images-idx3-ubyte train-labels-idx1-ubyte \
+        //     t10k-images-idx3-ubyte t10k-labels-idx1-ubyte | sha256sum
+        assert_eq!(
+            DatasetName::Mnist.digest().to_string(),
+            "d0a3eec1f5a454401d758fdbf15b9b0163a7034963586d671960c180b97e2c1a"
         );
     }
 

@@ -107,7 +107,8 @@ fn message(stderr: &Path, status: ExitStatus) -> String {
 
 /// Whether npm ("npm error"), apt ("E: ") or dpkg ("error: ") reports an error.
 fn is_error(line: &str) -> bool {
-    line.starts_with("E: ") || line.to_lowercase().contains("error")
+    let names_a_log = line.contains("complete log of this run");
+    (line.starts_with("E: ") || line.to_lowercase().contains("error")) && !names_a_log
 }
 
 #[cfg(all(test, unix))]
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn failure_is_told_by_the_lines_on_errors() {
-        let script = "echo npm error code E404 >&2; echo A log is in x >&2; exit 1";
+        let script = "echo npm error code E404 >&2; echo npm error A complete log of this run is in x >&2; exit 1";
         let error = run_shell(script, UNHURRIED);
         assert!(
             matches!(&error, SourceError::Command { message, .. } if message == "npm error code E404"),

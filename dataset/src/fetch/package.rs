@@ -34,6 +34,7 @@ pub(super) fn npm(
         "--loglevel=error",
         "--update-notifier=false",
         "--fetch-retries=1",
+        "--fetch-retry-mintimeout=1000",
         "--fetch-retry-maxtimeout=5000",
     ]);
     let scratch = scratch()?;
@@ -59,7 +60,7 @@ pub(super) fn debian(
         "--option=Acquire::https::Timeout=20",
     ]);
     let scratch = scratch()?;
-    run(&mut download, scratch.path(), "stdout", DOWNLOAD_LIMIT)?;
+    run(&mut download, scratch.path(), "stdout", DOWNLOAD_LIMIT).map_err(advise_update)?;
 
     let mut decompress = Command::new("dpkg-deb");
     decompress
@@ -68,6 +69,17 @@ pub(super) fn debian(
     run(&mut decompress, scratch.path(), "files.tar", UNPACK_LIMIT)?;
     let archive = open(&scratch.path().join("files.tar"))?;
     unpack(archive, folder, wanted, receive)
+}
+
+/// A fresh Debian knows no packages, which apt does not say.
+fn advise_update(error: SourceError) -> SourceError {
+    match error {
+        SourceError::Command { command, message } if message.contains("Unable to locate") => {
+            let message = format!("{message} (`apt-get update` fetches the list of packages)");
+            SourceError::Command { command, message }
+        }
+        other => other,
+    }
 }
 
 /// Hands those files of the tar `archive` to `receive` that are `wanted` and
