@@ -1,1 +1,32 @@
 //! Fits a network to a dataset with Burn and saves its weights.
+//!
+//! [`train`] takes a [`Job`] (a network, images, [`Settings`]) and writes
+//! `best.safetensors`, `last.safetensors`, `metrics.jsonl` and `summary.json`
+//! into a folder, each whole or not at all. The numbers depend on the settings,
+//! the data and the device alone: the order of epoch e follows from the seed
+//! and e.
+
+mod classifier;
+mod device;
+mod error;
+mod history;
+mod loader;
+mod loss;
+mod optimizer;
+mod schedule;
+mod settings;
+mod strategy;
+mod train;
+mod view;
+mod weights;
+
+pub use device::{DeviceName, resolve as resolve_device};
+pub use error::Error;
+pub use history::EpochRecord;
+pub use loader::{Batch, Batches};
+pub use loss::cross_entropy;
+pub use optimizer::Optimizer;
+pub use schedule::Schedule;
+pub use settings::{EarlyStopping, Settings, Validation};
+pub use train::{BEST, Job, LAST, METRICS, SUMMARY, Summary, Versions, train};
+pub use weights::{load_weights, save_weights};

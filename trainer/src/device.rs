@@ -1,0 +1,119 @@
+//! Where to train.
+
+use std::fmt;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// A device as named in the settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceName {
+    /// The first that is compiled in and found of CUDA, Metal, Vulkan, CPU.
+    #[default]
+    Auto,
+    /// The CPU, through Burn's `flex`.
+    Cpu,
+    /// An Nvidia GPU.
+    Cuda,
+    /// An Apple GPU.
+    Metal,
+    /// Any GPU with a Vulkan driver.
+    Vulkan,
+}
+
+impl DeviceName {
+    /// As written in the settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Metal => "metal",
+            Self::Vulkan => "vulkan",
+        }
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The device to use, and which one it is where `auto` was asked for.
+///
+/// # Errors
+///
+/// When the named device is not compiled in, or not on this machine.
+pub fn resolve(name: DeviceName) -> Result<(DeviceName, Device), Error> {
+    match name {
+        DeviceName::Auto => Ok([DeviceName::Cuda, DeviceName::Metal, DeviceName::Vulkan]
+            .into_iter()
+            .find_map(|name| resolve(name).ok())
+            .unwrap_or_else(|| (DeviceName::Cpu, Device::flex()))),
+        DeviceName::Cpu => Ok((name, Device::flex())),
+        DeviceName::Cuda => cuda().map(|device| (name, device)),
+        DeviceName::Metal => metal().map(|device| (name, device)),
+        DeviceName::Vulkan => vulkan().map(|device| (name, device)),
+    }
+}
+
+/// The first device of a type. Enumerating asks the driver; creating a device
+/// that is not there would panic at its first use.
+#[cfg(any(feature = "cuda", feature = "metal", feature = "vulkan"))]
+fn first(
+    kind: burn::tensor::DeviceType,
+    device: &'static str,
+    reason: &'static str,
+) -> Result<Device, Error> {
+    std::panic::catch_unwind(|| Device::enumerate(kind).into_vec())
+        .unwrap_or_default()
+        .into_iter()
+        .next()
+        .ok_or(Error::DeviceNotFound { device, reason })
+}
+
+#[cfg(feature = "cuda")]
+fn cuda() -> Result<Device, Error> {
+    first(
+        burn::tensor::DeviceType::Cuda,
+        "cuda",
+        "`nvidia-smi` tells whether the driver and a GPU are there",
+    )
+}
+
+#[cfg(feature = "metal")]
+fn metal() -> Result<Device, Error> {
+    first(
+        burn::tensor::DeviceType::Metal,
+        "metal",
+        "it needs macOS and a GPU that Metal supports",
+    )
+}
+
+#[cfg(feature = "vulkan")]
+fn vulkan() -> Result<Device, Error> {
+    first(
+        burn::tensor::DeviceType::Vulkan,
+        "vulkan",
+        "`vulkaninfo --summary` lists the drivers and devices that are there",
+    )
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda() -> Result<Device, Error> {
+    Err(Error::DeviceNotCompiled { device: "cuda" })
+}
+
+#[cfg(not(feature = "metal"))]
+fn metal() -> Result<Device, Error> {
+    Err(Error::DeviceNotCompiled { device: "metal" })
+}
+
+#[cfg(not(feature = "vulkan"))]
+fn vulkan() -> Result<Device, Error> {
+    Err(Error::DeviceNotCompiled { device: "vulkan" })
+}

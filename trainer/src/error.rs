@@ -1,0 +1,66 @@
+//! What can go wrong while training.
+
+use std::path::PathBuf;
+
+/// A training that could not start or did not finish.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting has an impossible value.
+    #[error("`{setting}`: {problem}")]
+    Setting {
+        /// Name of the setting, as in the YAML.
+        setting: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The device was not compiled in.
+    #[error(
+        "device `{device}` is not in this build; build `pipeline` with `--features {device}`, or \
+         choose `auto` or `cpu`"
+    )]
+    DeviceNotCompiled {
+        /// Name of the device.
+        device: &'static str,
+    },
+    /// The device is compiled in, but this machine has none.
+    #[error("no {device} device was found on this machine: {reason}")]
+    DeviceNotFound {
+        /// Name of the device.
+        device: &'static str,
+        /// What to look at.
+        reason: &'static str,
+    },
+    /// A file could not be written or read.
+    #[error(transparent)]
+    File(#[from] artifact::Error),
+    /// A file is not weights of any network.
+    #[error("{path} is not a safetensors file of weights: {problem}", path = path.display())]
+    NotWeights {
+        /// The file.
+        path: PathBuf,
+        /// What reading it said.
+        problem: String,
+    },
+    /// The weights are those of another network.
+    #[error(
+        "{path} holds the weights of another network: {problems}", path = path.display()
+    )]
+    OtherNetwork {
+        /// The file.
+        path: PathBuf,
+        /// Missing, unexpected and misshapen tensors.
+        problems: String,
+    },
+    /// The loss became infinite or not a number.
+    #[error(
+        "the loss is not a finite number after epoch {epoch}; lower the learning rate, or add \
+         a warm-up"
+    )]
+    Diverged {
+        /// Epoch, counted from 1.
+        epoch: usize,
+    },
+    /// Burn reported a failure of the device.
+    #[error("training stopped: {0}")]
+    Burn(String),
+}

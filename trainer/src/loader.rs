@@ -1,0 +1,185 @@
+//! Batches of `u8` images, gathered and normalised as a whole.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
+use burn::data::dataset::DatasetError;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use dataset::{Normalization, Split};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+/// The images of one step.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Normalised pixels, `[batch, channels, height, width]`.
+    pub images: Tensor<4>,
+    /// Class numbers, `[batch]`.
+    pub targets: Tensor<1, Int>,
+}
+
+/// Some images of a split, in batches; a loader for Burn.
+#[derive(Clone)]
+pub struct Batches {
+    split: Arc<Split>,
+    normalization: Normalization,
+    /// Which images, in the split's order.
+    members: Arc<[u32]>,
+    batch_size: usize,
+    /// Seed of the order; without one, images come as they are.
+    shuffle: Option<u64>,
+    epoch: Arc<AtomicUsize>,
+    device: Device,
+}
+
+impl Batches {
+    /// The images `members` of `split`, in that order.
+    ///
+    /// `normalization` must have as many channels as the images.
+    pub fn new(
+        split: Arc<Split>,
+        members: Vec<u32>,
+        normalization: Normalization,
+        batch_size: usize,
+        device: Device,
+    ) -> Self {
+        Self {
+            split,
+            normalization,
+            members: members.into(),
+            batch_size: batch_size.max(1),
+            shuffle: None,
+            epoch: Arc::new(AtomicUsize::new(1)),
+            device,
+        }
+    }
+
+    /// In another order every epoch, which depends on `seed` and the epoch
+    /// alone.
+    pub fn shuffled(self, seed: u64) -> Self {
+        Self {
+            shuffle: Some(seed),
+            ..self
+        }
+    }
+
+    /// Sets the epoch whose order the next iteration takes, counted from 1.
+    pub fn set_epoch(&self, epoch: usize) {
+        self.epoch.store(epoch, Ordering::Relaxed);
+    }
+
+    /// Number of batches in an epoch; the last may be smaller.
+    pub fn steps(&self) -> usize {
+        self.members.len().div_ceil(self.batch_size)
+    }
+
+    fn order(&self) -> Vec<u32> {
+        let mut order = self.members.to_vec();
+        if let Some(seed) = self.shuffle {
+            let epoch = self.epoch.load(Ordering::Relaxed) as u64;
+            order.shuffle(&mut generator(seed, epoch));
+        }
+        order
+    }
+
+    fn batch(&self, members: &[u32]) -> Batch {
+        let images = self.split.images();
+        let [channels, height, width] = images.image_shape();
+        let shape = [members.len(), channels, height, width];
+        let mut pixels = Vec::with_capacity(members.len() * images.image_len());
+        for &member in members {
+            pixels.extend_from_slice(images.image(member as usize));
+        }
+        let mut normalized = vec![0.0; pixels.len()];
+        self.normalization.apply(shape, &pixels, &mut normalized);
+        let labels = self.split.labels();
+        let targets: Vec<i64> = members
+            .iter()
+            .map(|&member| i64::from(labels[member as usize]))
+            .collect();
+        Batch {
+            images: Tensor::from_data(TensorData::new(normalized, shape), &self.device),
+            targets: Tensor::from_data(TensorData::new(targets, [members.len()]), &self.device),
+        }
+    }
+}
+
+/// Splits the images 0..`images` into those to train on and `held_out` others,
+/// both in ascending order, by the seed alone.
+pub(crate) fn hold_out(images: usize, held_out: usize, seed: u64) -> (Vec<u32>, Vec<u32>) {
+    let mut order: Vec<u32> = (0..images as u32).collect();
+    // Stream 0; the epochs have streams 1, 2, …
+    order.shuffle(&mut generator(seed, 0));
+    let (validation, train) = order.split_at(held_out);
+    let sorted = |members: &[u32]| {
+        let mut members = members.to_vec();
+        members.sort_unstable();
+        members
+    };
+    (sorted(train), sorted(validation))
+}
+
+/// ChaCha with 8 rounds, one stream per epoch.
+fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    generator.set_stream(stream);
+    generator
+}
+
+/// One pass over the batches.
+struct Pass<'a> {
+    batches: &'a Batches,
+    order: Vec<u32>,
+    done: usize,
+}
+
+impl Iterator for Pass<'_> {
+    type Item = Result<Batch, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let end = (self.done + self.batches.batch_size).min(self.order.len());
+        let members = &self.order[self.done..end];
+        if members.is_empty() {
+            return None;
+        }
+        let batch = self.batches.batch(members);
+        self.done = end;
+        Some(Ok(batch))
+    }
+}
+
+impl DataLoaderIterator<Batch> for Pass<'_> {
+    fn progress(&self) -> Progress {
+        Progress::new(self.done, self.order.len(), Some("images".to_owned()))
+    }
+}
+
+impl DataLoader<Batch> for Batches {
+    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
+        Box::new(Pass {
+            batches: self,
+            order: self.order(),
+            done: 0,
+        })
+    }
+
+    fn num_items(&self) -> usize {
+        self.members.len()
+    }
+
+    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<Batch>> {
+        Arc::new(Self {
+            device: device.clone(),
+            ..self.clone()
+        })
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {
+        Arc::new(Self {
+            members: self.members[start..end].into(),
+            ..self.clone()
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! What a person sees while a network trains: a live line on a terminal, else
+//! one line an epoch, and one every so many batches on request. All on stderr.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::train::LearnerSummary;
+use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
+use burn::train::metric::{MetricDefinition, MetricId, NumericEntry};
+use burn::train::renderer::{
+    EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
+    MetricsRendererTraining,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::history::EpochRecord;
+
+/// Where the training stands; clones show the same line.
+#[derive(Clone)]
+pub(crate) struct View {
+    bar: ProgressBar,
+    epochs: usize,
+    /// Images of one epoch, training and validation.
+    images_per_epoch: u64,
+}
+
+impl View {
+    pub(crate) fn new(epochs: usize, images_per_epoch: usize) -> Self {
+        let images_per_epoch = images_per_epoch as u64;
+        // Draws on stderr, and nothing where that is no terminal.
+        let bar = ProgressBar::new(images_per_epoch * epochs as u64).with_style(style());
+        Self {
+            bar,
+            epochs,
+            images_per_epoch,
+        }
+    }
+
+    /// A line that stays.
+    pub(crate) fn note(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
+    /// The line of a finished epoch.
+    pub(crate) fn epoch(&self, record: &EpochRecord, best: bool) {
+        let EpochRecord {
+            epoch,
+            train_loss,
+            train_accuracy,
+            validation_loss,
+            validation_accuracy,
+            learning_rate,
+            seconds,
+            images_per_second,
+        } = record;
+        self.note(&format!(
+            "epoch {epoch:>2}/{}  train loss {train_loss:.4} accuracy {:.2}%  \
+             validation loss {validation_loss:.4} accuracy {:.2}%{}  \
+             lr {learning_rate:.2e}  {seconds:.1} s  {images_per_second:.0} images/s",
+            self.epochs,
+            100.0 * train_accuracy,
+            100.0 * validation_accuracy,
+            if best { " *" } else { "  " },
+        ));
+    }
+
+    /// Takes the live line away.
+    pub(crate) fn close(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// The renderer that Burn's metrics report to.
+    pub(crate) fn renderer(&self, log_every: Option<usize>) -> Renderer {
+        Renderer {
+            view: self.clone(),
+            log_every,
+            names: HashMap::new(),
+            epoch: 1,
+            split: Split::Train,
+            split_start: 0,
+            batches: 0,
+            running: Arc::default(),
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{msg} [{bar:24}] {percent:>3}%  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Split {
+    Train,
+    Validation,
+}
+
+/// Follows Burn's events.
+pub(crate) struct Renderer {
+    view: View,
+    log_every: Option<usize>,
+    names: HashMap<MetricId, String>,
+    epoch: usize,
+    split: Split,
+    /// Images before this split, over the whole training.
+    split_start: u64,
+    batches: usize,
+    /// Sum and count of each metric over the split.
+    running: Arc<Mutex<HashMap<String, (f64, usize)>>>,
+}
+
+impl Renderer {
+    fn add(&self, state: MetricState) {
+        let MetricState::Numeric(entry, Some(value)) = state else {
+            return;
+        };
+        let Some(name) = self.names.get(&entry.metric_id) else {
+            return;
+        };
+        let (value, count) = match value {
+            NumericEntry::Value(value) | NumericEntry::Final(value) => (value, 1),
+            NumericEntry::Aggregated {
+                aggregated_value,
+                count,
+            } => (aggregated_value, count),
+        };
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let (sum, total) = running.entry(name.clone()).or_default();
+        *sum += value * count as f64;
+        *total += count;
+    }
+
+    /// Mean of a metric over the split so far.
+    fn mean(&self, name: &str) -> f64 {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running
+            .get(name)
+            .map_or(f64::NAN, |(sum, count)| sum / *count as f64)
+    }
+
+    fn message(&self) -> String {
+        let split = match self.split {
+            Split::Train => "train",
+            Split::Validation => "validation",
+        };
+        format!(
+            "epoch {}/{}  {split} loss {:.4} accuracy {:.2}%",
+            self.epoch,
+            self.view.epochs,
+            self.mean("Loss"),
+            self.mean("Accuracy"),
+        )
+    }
+}
+
+impl MetricsRendererTraining for Renderer {
+    fn update_train(&mut self, state: MetricState) {
+        self.add(state);
+    }
+
+    fn update_valid(&mut self, state: MetricState) {
+        self.add(state);
+    }
+
+    fn on_train_end(
+        &mut self,
+        _: Option<LearnerSummary>,
+    ) -> Result<(), Box<dyn core::error::Error>> {
+        Ok(())
+    }
+}
+
+impl TrainingProgressLogger for Renderer {
+    fn start(&mut self, _: usize, starting_epoch: usize, _: Option<usize>, _: Option<&str>) {
+        self.epoch = starting_epoch;
+        self.split_start = self.view.images_per_epoch * (starting_epoch as u64 - 1);
+    }
+
+    fn update_epoch(&mut self, epoch: usize) {
+        self.epoch = epoch + 1;
+        self.split_start = self.view.images_per_epoch * epoch as u64;
+    }
+
+    fn start_split(&mut self, split: &str, _: usize) {
+        self.split = if split == "train" {
+            Split::Train
+        } else {
+            Split::Validation
+        };
+        self.batches = 0;
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn update_split(&mut self, images: usize) {
+        self.batches += 1;
+        self.view.bar.set_position(self.split_start + images as u64);
+        if !self.view.bar.is_hidden() {
+            self.view.bar.set_message(self.message());
+        }
+        let logged = self.split == Split::Train
+            && self
+                .log_every
+                .is_some_and(|every| self.batches.is_multiple_of(every));
+        if logged {
+            self.view
+                .note(&format!("{}  batch {}", self.message(), self.batches));
+        }
+    }
+
+    fn end_split(&mut self) {
+        self.split_start = self.view.bar.position();
+    }
+
+    fn end(&mut self) {}
+
+    fn log_event_training(&mut self, _: String) {}
+}
+
+// Burn's trait asks for these too; nothing here evaluates.
+impl EvaluationProgressLogger for Renderer {
+    fn start_global_progress(&mut self, _: usize) {}
+    fn start_test(&mut self, _: &str, _: usize) {}
+    fn update_test_progress(&mut self, _: usize) {}
+    fn end_test(&mut self) {}
+    fn end_global_progress(&mut self) {}
+    fn log_event_evaluation(&mut self, _: String) {}
+}
+
+impl MetricsRendererEvaluation for Renderer {
+    fn update_test(&mut self, _: EvaluationName, _: MetricState) {}
+}
+
+impl MetricsRenderer for Renderer {
+    fn manual_close(&mut self) {}
+
+    fn register_metric(&mut self, definition: MetricDefinition) {
+        self.names
+            .insert(definition.metric_id, definition.name.to_string());
+    }
+}
