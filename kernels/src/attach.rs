@@ -1,0 +1,234 @@
+//! The kernels as an operation of Burn's `flex` backend, with and without autodiff.
+
+use std::sync::Arc;
+
+use burn::tensor::{DType, Tensor, TensorData};
+use burn_autodiff::Autodiff;
+use burn_autodiff::checkpoint::base::Checkpointer;
+use burn_autodiff::checkpoint::strategy::NoCheckpointing;
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn_backend::tensor::FloatTensor;
+use burn_flex::{Flex, FlexTensor};
+
+use crate::backward::{Gradients as BlockGradients, Saved, backward};
+use crate::block::Conv2dBlock;
+use crate::forward::forward;
+use crate::geometry::Geometry;
+use crate::isa::Isa;
+use crate::switch::count_call;
+
+/// `flex` with autodiff as training uses it.
+type Training = Autodiff<Flex, NoCheckpointing>;
+
+/// Computes the block with the fused kernels, if the tensors are where these apply.
+pub(crate) fn fused(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    block: &Conv2dBlock,
+) -> Option<Tensor<4>> {
+    let g = geometry(x.dims(), weight.dims(), bias.map(Tensor::dims), block)?;
+    training(&g, x, weight, bias).or_else(|| inference(&g, x, weight, bias))
+}
+
+/// The sizes of the block; `None` where they don't fit or the result is empty, which Burn's own
+/// operations report.
+fn geometry(
+    x: [usize; 4],
+    weight: [usize; 4],
+    bias: Option<[usize; 1]>,
+    block: &Conv2dBlock,
+) -> Option<Geometry> {
+    let [batch, in_channels, height, width] = x;
+    let [out_channels, weight_channels, kernel_height, kernel_width] = weight;
+    let g = Geometry {
+        batch,
+        in_channels,
+        input: [height, width],
+        out_channels,
+        kernel: [kernel_height, kernel_width],
+        stride: block.stride,
+        padding: block.padding,
+        relu: block.relu,
+        pool: block.max_pool,
+    };
+    let fits = weight_channels == in_channels && bias.is_none_or(|[len]| len == out_channels);
+    (fits && g.is_valid()).then_some(g)
+}
+
+/// The block on `flex` without autodiff.
+fn inference(
+    g: &Geometry,
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+) -> Option<Tensor<4>> {
+    let x = single(x.clone().try_into_primitive::<Flex>().ok()?)?;
+    let weight = single(weight.clone().try_into_primitive::<Flex>().ok()?)?;
+    let bias = match bias {
+        Some(bias) => Some(single(bias.clone().try_into_primitive::<Flex>().ok()?)?),
+        None => None,
+    };
+    let out = compute(g, &x, &weight, bias.as_ref(), &mut []);
+    Some(Tensor::from_primitive::<Flex>(out))
+}
+
+/// The block on `flex` with autodiff.
+fn training(
+    g: &Geometry,
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+) -> Option<Tensor<4>> {
+    let (x, x_node) = x
+        .clone()
+        .try_into_primitive::<Training>()
+        .ok()?
+        .into_parts();
+    let (weight, weight_node) = weight
+        .clone()
+        .try_into_primitive::<Training>()
+        .ok()?
+        .into_parts();
+    let (x, weight) = (single(x)?, single(weight)?);
+    let out = match bias {
+        Some(bias) => {
+            let (bias, bias_node) = bias
+                .clone()
+                .try_into_primitive::<Training>()
+                .ok()?
+                .into_parts();
+            record(
+                g,
+                x,
+                weight,
+                Some(single(bias)?),
+                [x_node, weight_node, bias_node],
+            )
+        }
+        None => record(g, x, weight, None, [x_node, weight_node]),
+    };
+    Some(Tensor::from_primitive::<Training>(out))
+}
+
+/// The tensor in row-major order, if it holds `f32`.
+fn single(tensor: FlexTensor) -> Option<FlexTensor> {
+    (tensor.dtype() == DType::F32).then(|| tensor.to_contiguous())
+}
+
+/// Runs the forward kernels.
+fn compute(
+    g: &Geometry,
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    bias: Option<&FlexTensor>,
+    sources: &mut [u8],
+) -> FlexTensor {
+    let mut out = vec![0.0; g.batch * g.output_len()];
+    let bias = bias.map(FlexTensor::storage::<f32>);
+    forward(
+        Isa::detected(),
+        g,
+        x.storage(),
+        weight.storage(),
+        bias,
+        &mut out,
+        sources,
+    );
+    count_call();
+    let [height, width] = g.output();
+    tensor(out, &[g.batch, g.out_channels, height, width])
+}
+
+fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// Runs the forward kernels and records the operation for the backward pass.
+fn record<const N: usize>(
+    g: &Geometry,
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: Option<FlexTensor>,
+    nodes: [NodeGuard; N],
+) -> FloatTensor<Training> {
+    match FusedBlock
+        .prepare::<NoCheckpointing>(nodes)
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(prep) => {
+            let mut sources = vec![0; if g.pool { g.batch * g.output_len() } else { 0 }];
+            let out = compute(g, &x, &weight, bias.as_ref(), &mut sources);
+            let state = State {
+                geometry: *g,
+                x,
+                weight,
+                out: (g.relu && !g.pool).then(|| out.clone()),
+                sources: sources.into(),
+            };
+            prep.finish(state, out)
+        }
+        OpsKind::UnTracked(prep) => prep.finish(compute(g, &x, &weight, bias.as_ref(), &mut [])),
+    }
+}
+
+/// The fused block as a step of the autodiff graph. Its parents are the input, the weights and,
+/// if there is one, the bias.
+#[derive(Debug)]
+struct FusedBlock;
+
+/// What the backward pass needs.
+#[derive(Clone, Debug)]
+struct State {
+    geometry: Geometry,
+    x: FlexTensor,
+    weight: FlexTensor,
+    out: Option<FlexTensor>,
+    sources: Arc<[u8]>,
+}
+
+impl<const N: usize> Backward<Flex, N> for FusedBlock {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, N>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let state = ops.state;
+        let g = &state.geometry;
+        let grad = grads.consume::<Flex>(&ops.node).to_contiguous();
+        let mut input = ops.parents[0]
+            .is_some()
+            .then(|| vec![0.0; g.batch * g.image_len()]);
+        let mut weights = vec![0.0; g.out_channels * g.taps()];
+        let mut bias = vec![0.0; g.out_channels];
+        let saved = Saved {
+            x: state.x.storage(),
+            weights: state.weight.storage(),
+            out: state.out.as_ref().map_or(&[], FlexTensor::storage),
+            sources: &state.sources,
+            grad: grad.storage(),
+        };
+        let gradients = BlockGradients {
+            input: input.as_deref_mut(),
+            weights: &mut weights,
+            bias: &mut bias,
+        };
+        backward(Isa::detected(), g, &saved, gradients);
+
+        let [height, width] = g.input;
+        let [kernel_height, kernel_width] = g.kernel;
+        let gradients = [
+            input.map(|input| tensor(input, &[g.batch, g.in_channels, height, width])),
+            Some(tensor(
+                weights,
+                &[g.out_channels, g.in_channels, kernel_height, kernel_width],
+            )),
+            Some(tensor(bias, &[g.out_channels])),
+        ];
+        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
+            if let (Some(parent), Some(gradient)) = (parent, gradient) {
+                grads.register::<Flex>(parent.id, gradient);
+            }
+        }
+    }
+}

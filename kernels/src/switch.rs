@@ -1,0 +1,35 @@
+//! Turning the fused kernels off, and telling whether they ran.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Environment variable that turns the fused kernels off when it is `0`.
+const VARIABLE: &str = "BURNISH_FUSED";
+
+static ENABLED: LazyLock<AtomicBool> =
+    LazyLock::new(|| AtomicBool::new(std::env::var_os(VARIABLE).is_none_or(|value| value != "0")));
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// Turns the fused kernels on or off for the whole process.
+///
+/// They are on at the start, unless the environment variable `BURNISH_FUSED` is `0`.
+pub fn set_enabled(enabled: bool) {
+    ENABLED.store(enabled, Ordering::Relaxed);
+}
+
+/// Whether the fused kernels are on.
+pub fn enabled() -> bool {
+    ENABLED.load(Ordering::Relaxed)
+}
+
+/// How many forward passes of this process took the fused kernels: benchmarks and tests compare
+/// it before and after to be sure of what they measured.
+pub fn fused_calls() -> u64 {
+    CALLS.load(Ordering::Relaxed)
+}
+
+/// Counts a fused forward pass.
+pub(crate) fn count_call() {
+    CALLS.fetch_add(1, Ordering::Relaxed);
+}

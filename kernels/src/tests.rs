@@ -1,0 +1,215 @@
+//! The kernels against their formula, over random shapes.
+
+#![allow(clippy::unwrap_used)]
+
+use proptest::prelude::*;
+
+use crate::backward::{Gradients, Saved, backward};
+use crate::forward::forward;
+use crate::geometry::Geometry;
+use crate::isa::Isa;
+use crate::reference;
+
+/// Result of the kernels for a block.
+struct Outcome {
+    out: Vec<f32>,
+    input: Vec<f32>,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// Operands of a block: input, weights, bias, output gradient.
+struct Operands {
+    x: Vec<f32>,
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+    grad: Vec<f32>,
+}
+
+impl Operands {
+    /// Values from a small generator; halves of small integers make ties in pooling frequent.
+    fn new(g: &Geometry, seed: u64, coarse: bool) -> Operands {
+        let mut state = seed;
+        let mut values = |len: usize| -> Vec<f32> {
+            (0..len)
+                .map(|_| {
+                    state = state
+                        .wrapping_mul(6364136223846793005)
+                        .wrapping_add(1442695040888963407);
+                    let value = (state >> 40) as f32 / (1 << 23) as f32 - 1.0;
+                    if coarse {
+                        (value * 3.0).round() / 2.0
+                    } else {
+                        value
+                    }
+                })
+                .collect()
+        };
+        Operands {
+            x: values(g.batch * g.image_len()),
+            weights: values(g.out_channels * g.taps()),
+            bias: values(g.out_channels),
+            grad: values(g.batch * g.output_len()),
+        }
+    }
+}
+
+fn run(isa: Isa, g: &Geometry, operands: &Operands, with_input: bool) -> Outcome {
+    let Operands {
+        x,
+        weights,
+        bias,
+        grad,
+    } = operands;
+    let mut outcome = Outcome {
+        out: vec![f32::NAN; grad.len()],
+        input: vec![f32::NAN; x.len()],
+        weights: vec![f32::NAN; weights.len()],
+        bias: vec![f32::NAN; bias.len()],
+    };
+    let mut sources = vec![0; if g.pool { grad.len() } else { 0 }];
+    forward(
+        isa,
+        g,
+        x,
+        weights,
+        Some(bias),
+        &mut outcome.out,
+        &mut sources,
+    );
+    let out: &[f32] = if g.relu && !g.pool { &outcome.out } else { &[] };
+    let saved = Saved {
+        x,
+        weights,
+        out,
+        sources: &sources,
+        grad,
+    };
+    let gradients = Gradients {
+        input: with_input.then_some(&mut outcome.input),
+        weights: &mut outcome.weights,
+        bias: &mut outcome.bias,
+    };
+    backward(isa, g, &saved, gradients);
+    outcome
+}
+
+fn assert_close(what: &str, actual: &[f32], expected: &[f64]) {
+    let scale = expected
+        .iter()
+        .filter(|v| v.is_finite())
+        .fold(1.0_f64, |m, v| m.max(v.abs()));
+    for (i, (&a, &e)) in actual.iter().zip(expected).enumerate() {
+        let same = (f64::from(a) - e).abs() <= 1e-5 * scale || a.is_nan() && e.is_nan();
+        assert!(same, "{what}[{i}] is {a}, not {e}");
+    }
+}
+
+fn geometry() -> impl Strategy<Value = Geometry> {
+    let sizes = (1_usize..4, 1_usize..20, 1_usize..40);
+    let image = (1_usize..14, 1_usize..14);
+    let kernel = (1_usize..6, 1_usize..6, 1_usize..4, 1_usize..4);
+    let padding = (0_usize..6, 0_usize..4, 0_usize..6, 0_usize..4);
+    (sizes, image, kernel, padding, any::<bool>(), any::<bool>())
+        .prop_map(
+            |((batch, in_channels, out_channels), (h, w), (kh, kw, sy, sx), p, relu, pool)| {
+                Geometry {
+                    batch,
+                    in_channels,
+                    input: [h, w],
+                    out_channels,
+                    kernel: [kh, kw],
+                    stride: [sy, sx],
+                    padding: [p.0, p.1, p.2, p.3],
+                    relu,
+                    pool,
+                }
+            },
+        )
+        .prop_filter("output is empty", Geometry::is_valid)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn every_instruction_set_computes_the_formula(g in geometry(), seed: u64, coarse: bool) {
+        let operands = Operands::new(&g, seed, coarse);
+        let Operands { x, weights, bias, grad } = &operands;
+        let out = reference::forward(&g, x, weights, bias);
+        let gradients = reference::backward(&g, x, weights, bias, grad);
+        for isa in Isa::available() {
+            let outcome = run(isa, &g, &operands, true);
+            assert_close("out", &outcome.out, &out);
+            assert_close("weights", &outcome.weights, &gradients.weight);
+            assert_close("bias", &outcome.bias, &gradients.bias);
+            assert_close("input", &outcome.input, &gradients.input);
+        }
+    }
+
+    #[test]
+    fn leaving_out_the_input_gradient_changes_no_other(g in geometry(), seed: u64) {
+        let operands = Operands::new(&g, seed, false);
+        let with = run(Isa::detected(), &g, &operands, true);
+        let without = run(Isa::detected(), &g, &operands, false);
+        prop_assert_eq!(with.out, without.out);
+        prop_assert_eq!(with.bias, without.bias);
+        let with: Vec<f64> = with.weights.into_iter().map(f64::from).collect();
+        assert_close("weights", &without.weights, &with);
+    }
+}
+
+fn mnist_block() -> Geometry {
+    Geometry {
+        batch: 37,
+        in_channels: 3,
+        input: [13, 13],
+        out_channels: 20,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: [0; 4],
+        relu: true,
+        pool: true,
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let g = mnist_block();
+    let operands = Operands::new(&g, 7, false);
+    let with_threads = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let outcome = pool.install(|| run(Isa::detected(), &g, &operands, true));
+        [outcome.out, outcome.input, outcome.weights, outcome.bias]
+            .map(|values| values.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+    };
+    let one = with_threads(1);
+    assert_eq!(one, with_threads(2));
+    assert_eq!(one, with_threads(4));
+}
+
+#[test]
+fn nan_reaches_the_output_and_the_gradients() {
+    let g = mnist_block();
+    let mut operands = Operands::new(&g, 3, false);
+    operands.x[5 * 13 + 5] = f32::NAN;
+    let Operands {
+        x,
+        weights,
+        bias,
+        grad,
+    } = &operands;
+    let out = reference::forward(&g, x, weights, bias);
+    let gradients = reference::backward(&g, x, weights, bias, grad);
+    assert!(out.iter().any(|v| v.is_nan()));
+    for isa in Isa::available() {
+        let outcome = run(isa, &g, &operands, true);
+        assert_close("out", &outcome.out, &out);
+        assert_close("weights", &outcome.weights, &gradients.weight);
+        assert_close("bias", &outcome.bias, &gradients.bias);
+        assert_close("input", &outcome.input, &gradients.input);
+    }
+}
