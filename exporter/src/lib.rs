@@ -1,1 +1,54 @@
-//! Turns the captured graph of any Burn module into ONNX.
+//! Turns any Burn module into ONNX, from the graph that its `forward` records.
+//!
+//! ```
+//! use burn::module::Module;
+//! use burn::nn::{Linear, LinearConfig};
+//! use burn::tensor::{Device, Tensor};
+//! use exporter::{Exporter, dims};
+//!
+//! # fn main() -> Result<(), exporter::ExportError> {
+//! let layer: Linear = LinearConfig::new(4, 2).init(&Device::default());
+//! let model = Exporter::new()
+//!     .input("x", dims!["batch", 4])
+//!     .output("y")
+//!     .export(&layer, |layer, x: Tensor<2>| layer.forward(x))?;
+//! assert_eq!(model.summary().operators["Gemm"], 1);
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path().join("linear.onnx");
+//! model.save(path)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The stages, a module each: `capture` records `forward` at several sizes,
+//! `resolve` aligns the recordings and explains every size that differs,
+//! `lower` turns each operation into nodes, `simplify` makes these fewer, and
+//! `emit` builds the messages.
+
+mod boundary;
+mod capture;
+mod dead;
+mod describe;
+mod emit;
+mod error;
+mod exporter;
+mod extent;
+mod graph;
+mod linear;
+mod lower;
+mod model;
+mod name;
+mod node;
+mod opset;
+mod resolve;
+mod sample;
+mod scope;
+mod simplify;
+mod spec;
+
+pub use boundary::{Inputs, Outputs};
+pub use error::{ExportError, UnsupportedOperation};
+pub use exporter::Exporter;
+pub use model::{OnnxModel, Summary, Warning};
+pub use opset::Opset;
+pub use spec::Dim;

@@ -1,0 +1,359 @@
+//! Sizes that depend on symbolic dimensions.
+//!
+//! A graph is captured several times, each time with other sizes for the
+//! symbols. An [`Extent`] is what one dimension or one count was in each of
+//! these captures, and [`Symbols::explain`] finds the formula behind it.
+
+/// How often a graph is captured beyond once for each symbol: the base, and two
+/// in which all symbols differ from every other capture.
+const CAPTURES_BESIDES_SYMBOLS: usize = 3;
+
+/// Sizes that a symbol takes: the base, the one that moves alone, and the two
+/// of the captures that check.
+pub(crate) const SAMPLES: usize = 4;
+
+/// Different for each symbol and capture, so that sizes coincide only where
+/// they are the same thing; of both parities, which shows rounding.
+const DEFAULT_SAMPLES: [usize; 4 * SAMPLES] =
+    [2, 3, 5, 7, 11, 14, 17, 19, 23, 26, 29, 31, 37, 40, 41, 43];
+
+/// A dimension, a bound or a count, as seen in each capture.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Extent {
+    seen: Vec<i64>,
+}
+
+impl Extent {
+    pub fn new(seen: Vec<i64>) -> Self {
+        Self { seen }
+    }
+
+    /// What each capture saw, in their order.
+    pub fn seen(&self) -> &[i64] {
+        &self.seen
+    }
+
+    /// The value, when no symbol changes it.
+    pub fn fixed(&self) -> Option<i64> {
+        let first = *self.seen.first()?;
+        self.seen
+            .iter()
+            .all(|value| *value == first)
+            .then_some(first)
+    }
+
+    pub fn is(&self, value: i64) -> bool {
+        self.fixed() == Some(value)
+    }
+
+    /// `self - other`, capture by capture.
+    pub fn minus(&self, other: &Self) -> Self {
+        let pairs = self.seen.iter().zip(&other.seen);
+        Self::new(pairs.map(|(a, b)| a - b).collect())
+    }
+
+    /// A capture's value; a fixed extent has the same in all.
+    pub fn in_capture(&self, capture: usize) -> i64 {
+        self.seen[capture]
+    }
+}
+
+/// The symbols of an export, with the size that each has in each capture.
+#[derive(Clone, Debug)]
+pub(crate) struct Symbols {
+    names: Vec<String>,
+    sizes: Vec<Vec<i64>>,
+}
+
+/// How a size follows from the symbols' sizes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Formula {
+    Fixed(i64),
+    /// `(Σ coefficient · symbol + offset) / divisor`
+    Affine {
+        coefficients: Vec<i64>,
+        offset: i64,
+        divisor: i64,
+    },
+    /// `factor · Π symbol`, over at least two symbols
+    Product {
+        factor: i64,
+        symbols: Vec<usize>,
+    },
+    Unexplained,
+}
+
+impl Symbols {
+    /// Symbols in order of appearance, with chosen sample sizes where given.
+    pub fn new(names: Vec<String>, chosen: &dyn Fn(&str) -> Option<[usize; SAMPLES]>) -> Self {
+        let captures = names.len() + CAPTURES_BESIDES_SYMBOLS;
+        let sizes = names
+            .iter()
+            .enumerate()
+            .map(|(symbol, name)| {
+                let samples = chosen(name).unwrap_or_else(|| default_samples(symbol));
+                (0..captures)
+                    .map(|capture| samples[sample_of(symbol, capture, names.len())] as i64)
+                    .collect()
+            })
+            .collect();
+        Self { names, sizes }
+    }
+
+    pub fn captures(&self) -> usize {
+        self.names.len() + CAPTURES_BESIDES_SYMBOLS
+    }
+
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn name(&self, symbol: usize) -> &str {
+        &self.names[symbol]
+    }
+
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
+    /// The extent of a symbol itself.
+    pub fn extent(&self, symbol: usize) -> Extent {
+        Extent::new(self.sizes[symbol].clone())
+    }
+
+    /// An extent that no symbol changes.
+    pub fn constant(&self, value: i64) -> Extent {
+        Extent::new(vec![value; self.captures()])
+    }
+
+    /// `batch = 2, height = 64`: the symbols' sizes in a capture.
+    pub fn describe(&self, capture: usize) -> String {
+        let pairs = self.names.iter().zip(&self.sizes);
+        let pairs = pairs.map(|(name, sizes)| format!("{name} = {}", sizes[capture]));
+        let text = pairs.collect::<Vec<_>>().join(", ");
+        if text.is_empty() {
+            "fixed sizes".to_owned()
+        } else {
+            text
+        }
+    }
+
+    /// The formula that gives exactly what every capture saw.
+    pub fn explain(&self, extent: &Extent) -> Formula {
+        if let Some(value) = extent.fixed() {
+            return Formula::Fixed(value);
+        }
+        self.affine(extent)
+            .or_else(|| self.product(extent))
+            .unwrap_or(Formula::Unexplained)
+    }
+
+    /// Capture `1 + s` moves the symbol `s` alone, which gives its slope; the
+    /// other captures confirm or refute.
+    fn affine(&self, extent: &Extent) -> Option<Formula> {
+        let base = extent.seen[0];
+        let slopes: Vec<(i64, i64)> = (0..self.len())
+            .map(|symbol| {
+                let sizes = &self.sizes[symbol];
+                let rise = extent.seen[1 + symbol] - base;
+                reduced(rise, sizes[1 + symbol] - sizes[0])
+            })
+            .collect();
+        let divisor = slopes
+            .iter()
+            .fold(1, |lcm, (_, den)| least_common(lcm, *den));
+        let coefficients: Vec<i64> = slopes
+            .iter()
+            .map(|(num, den)| num * (divisor / den))
+            .collect();
+        let weighted = |capture: usize| -> i64 {
+            let terms = coefficients.iter().zip(&self.sizes);
+            terms.map(|(factor, sizes)| factor * sizes[capture]).sum()
+        };
+        let offset = base * divisor - weighted(0);
+        (0..self.captures())
+            .all(|capture| weighted(capture) + offset == extent.seen[capture] * divisor)
+            .then_some(Formula::Affine {
+                coefficients,
+                offset,
+                divisor,
+            })
+    }
+
+    fn product(&self, extent: &Extent) -> Option<Formula> {
+        let symbols: Vec<usize> = (0..self.len())
+            .filter(|symbol| extent.seen[1 + symbol] != extent.seen[0])
+            .collect();
+        let product = |capture: usize| -> i64 {
+            let sizes = symbols.iter().map(|symbol| self.sizes[*symbol][capture]);
+            sizes.product()
+        };
+        if symbols.len() < 2 || product(0) == 0 {
+            return None;
+        }
+        let factor = extent.seen[0] / product(0);
+        (0..self.captures())
+            .all(|capture| factor * product(capture) == extent.seen[capture])
+            .then_some(Formula::Product { factor, symbols })
+    }
+
+    /// `2·batch + 1`: the formula as people write it; what was seen where there
+    /// is none.
+    pub fn describe_extent(&self, extent: &Extent) -> String {
+        self.formula_text(&self.explain(extent))
+            .unwrap_or_else(|| format!("{:?}", extent.seen))
+    }
+
+    /// A formula as text; nothing where there is none.
+    pub fn formula_text(&self, formula: &Formula) -> Option<String> {
+        match formula {
+            Formula::Fixed(value) => Some(value.to_string()),
+            Formula::Affine {
+                coefficients,
+                offset,
+                divisor,
+            } => Some(self.affine_text(coefficients, *offset, *divisor)),
+            Formula::Product { factor, symbols } => {
+                let names = symbols.iter().map(|symbol| self.name(*symbol).to_owned());
+                let factor = (*factor != 1).then(|| factor.to_string());
+                Some(
+                    factor
+                        .into_iter()
+                        .chain(names)
+                        .collect::<Vec<_>>()
+                        .join("*"),
+                )
+            }
+            Formula::Unexplained => None,
+        }
+    }
+
+    fn affine_text(&self, coefficients: &[i64], offset: i64, divisor: i64) -> String {
+        let mut text = String::new();
+        for (symbol, coefficient) in coefficients.iter().enumerate() {
+            let name = self.name(symbol);
+            match coefficient {
+                0 => continue,
+                1 => push_term(&mut text, 1, name),
+                -1 => push_term(&mut text, -1, name),
+                other => push_term(&mut text, *other, &format!("{}*{name}", other.abs())),
+            }
+        }
+        if offset != 0 {
+            push_term(&mut text, offset, &offset.abs().to_string());
+        }
+        if divisor == 1 {
+            text
+        } else {
+            format!("({text})/{divisor}")
+        }
+    }
+}
+
+/// Which of a symbol's samples a capture uses.
+fn sample_of(symbol: usize, capture: usize, symbols: usize) -> usize {
+    match capture {
+        0 => 0,
+        moved if moved <= symbols => usize::from(moved == symbol + 1),
+        checking => 2 + (checking - symbols - 1),
+    }
+}
+
+fn default_samples(symbol: usize) -> [usize; SAMPLES] {
+    std::array::from_fn(|sample| {
+        let index = symbol * SAMPLES + sample;
+        // Beyond the table, steps of 6 keep sizes distinct and of both parities.
+        DEFAULT_SAMPLES
+            .get(index)
+            .copied()
+            .unwrap_or(47 + 6 * (index - DEFAULT_SAMPLES.len()) + index % 2)
+    })
+}
+
+fn push_term(text: &mut String, sign: i64, term: &str) {
+    let operator = match (text.is_empty(), sign < 0) {
+        (true, false) => "",
+        (true, true) => "-",
+        (false, false) => " + ",
+        (false, true) => " - ",
+    };
+    text.push_str(operator);
+    text.push_str(term);
+}
+
+/// `numerator / denominator` in lowest terms, with a positive denominator.
+fn reduced(numerator: i64, denominator: i64) -> (i64, i64) {
+    let divisor = greatest_common(numerator, denominator).max(1) * denominator.signum();
+    (numerator / divisor, denominator / divisor)
+}
+
+fn greatest_common(a: i64, b: i64) -> i64 {
+    if b == 0 {
+        a.abs()
+    } else {
+        greatest_common(b, a % b)
+    }
+}
+
+fn least_common(a: i64, b: i64) -> i64 {
+    a / greatest_common(a, b) * b
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn symbols(names: &[&str]) -> Symbols {
+        Symbols::new(
+            names.iter().map(|name| (*name).to_owned()).collect(),
+            &|_| None,
+        )
+    }
+
+    fn text(symbols: &Symbols, size: impl Fn(&[i64]) -> i64) -> String {
+        let seen = (0..symbols.captures()).map(|capture| {
+            let sizes: Vec<i64> = symbols.sizes.iter().map(|sizes| sizes[capture]).collect();
+            size(&sizes)
+        });
+        symbols.describe_extent(&Extent::new(seen.collect()))
+    }
+
+    #[test]
+    fn affine_sizes_are_explained() {
+        let symbols = symbols(&["batch", "height"]);
+        assert_eq!(text(&symbols, |n| n[0]), "batch");
+        assert_eq!(text(&symbols, |n| 2 * n[0] + 1), "2*batch + 1");
+        assert_eq!(text(&symbols, |n| n[1] - n[0] - 3), "-batch + height - 3");
+        assert_eq!(text(&symbols, |_| 10), "10");
+    }
+
+    #[test]
+    fn products_of_symbols_are_explained() {
+        let symbols = symbols(&["batch", "height", "width"]);
+        assert_eq!(text(&symbols, |n| 3 * n[1] * n[2]), "3*height*width");
+    }
+
+    #[test]
+    fn rounded_sizes_are_not_taken_for_affine_ones() {
+        let symbols = symbols(&["height"]);
+        let seen = (0..symbols.captures()).map(|capture| (symbols.sizes[0][capture] + 1) / 2);
+        let extent = Extent::new(seen.collect());
+        assert_eq!(symbols.explain(&extent), Formula::Unexplained);
+    }
+
+    #[test]
+    fn halves_are_explained_where_all_samples_are_even() {
+        let names = vec!["height".to_owned()];
+        let symbols = Symbols::new(names, &|_| Some([32, 48, 80, 112]));
+        assert_eq!(text(&symbols, |n| n[0] / 16), "(height)/16");
+    }
+
+    #[test]
+    fn default_samples_never_repeat() {
+        let mut all: Vec<usize> = (0..12).flat_map(default_samples).collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

@@ -1,0 +1,92 @@
+//! Scaled dot-product attention.
+
+use burn::backend::ir::{AttentionOpIr, ScalarIr};
+use burn::tensor::{BoolStore, DType};
+
+use super::context::{Context, Lowered, Refusal};
+use crate::graph::ValueId;
+use crate::node::Node;
+
+const BOOL: DType = DType::Bool(BoolStore::Native);
+
+/// `softmax(cap(Q Kᵀ · scale) masked + bias) V`, where `cap(x)` is
+/// `c tanh(x / c)` and a mask is true where attention is not allowed; a row
+/// without any allowed position gives 0.
+///
+/// Q is [batch, heads, queries, d], K and V are [batch, heads, keys, d].
+pub(super) fn attention(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
+    cx.require_fixed_scalars()?;
+    let dtype = op.query.dtype;
+    let mut scores = scores(cx, op)?;
+    if let Some(cap) = op.options.softcap {
+        let cap = cx.scalar(cap, dtype);
+        let ratio = cx.apply("Div", [scores, cap]);
+        let bounded = cx.apply("Tanh", [ratio]);
+        scores = cx.apply("Mul", [bounded, cap]);
+    }
+    if let Some(mask) = &op.mask {
+        scores = hide(cx, scores, mask.into(), dtype);
+    }
+    if op.options.is_causal {
+        let future = future(cx, op)?;
+        scores = hide(cx, scores, future, dtype);
+    }
+    if let Some(bias) = &op.attn_bias {
+        scores = cx.apply("Add", [scores, bias.into()]);
+    }
+    let softmax = Node::new("Softmax").input(scores).attr("axis", -1i64);
+    let mut weights = cx.compute(softmax, dtype);
+    if op.mask.is_some() || op.attn_bias.is_some() {
+        weights = zero_where_nan(cx, weights, dtype);
+    }
+    cx.apply_to("MatMul", [weights, (&op.value).into()], &op.out)
+}
+
+/// `Q Kᵀ · scale`, [batch, heads, queries, keys]
+fn scores(cx: &mut Context, op: &AttentionOpIr) -> Result<ValueId, Refusal> {
+    let dtype = op.query.dtype;
+    let size = cx.shape(&op.query)[3].clone();
+    let scale = match op.options.scale {
+        Some(scale) => scale.elem(),
+        None => 1.0 / (cx.fixed(&size, "the size of a head")? as f64).sqrt(),
+    };
+    let transposed = Node::new("Transpose").input(&op.key);
+    let transposed = cx.compute(transposed.attr("perm", vec![0i64, 1, 3, 2]), dtype);
+    let products = cx.apply("MatMul", [(&op.query).into(), transposed]);
+    let scale = cx.number(scale, dtype);
+    Ok(cx.apply("Mul", [products, scale]))
+}
+
+fn hide(cx: &mut Context, scores: ValueId, mask: ValueId, dtype: DType) -> ValueId {
+    let lowest = cx.scalar(ScalarIr::Float(f64::NEG_INFINITY), dtype);
+    cx.compute(Node::new("Where").inputs([mask, lowest, scores]), dtype)
+}
+
+/// True above the diagonal: `key > query`, [queries, keys].
+fn future(cx: &mut Context, op: &AttentionOpIr) -> Result<ValueId, Refusal> {
+    let (queries, keys) = (cx.shape(&op.query)[2].clone(), cx.shape(&op.key)[2].clone());
+    let queries = positions(cx, &queries)?;
+    let column = cx.integers(&[-1, 1]);
+    let queries = cx.apply("Reshape", [queries, column]);
+    let keys = positions(cx, &keys)?;
+    Ok(cx.compute(Node::new("Greater").inputs([keys, queries]), BOOL))
+}
+
+/// `0, 1, .. size - 1`
+pub(super) fn positions(
+    cx: &mut Context,
+    size: &crate::extent::Extent,
+) -> Result<ValueId, Refusal> {
+    let size = cx.extent(size)?;
+    let scalar = cx.integers(&[]);
+    let size = cx.apply("Reshape", [size, scalar]);
+    let (zero, one) = (cx.integer(0), cx.integer(1));
+    Ok(cx.apply("Range", [zero, size, one]))
+}
+
+/// The softmax of nothing but -∞ is NaN.
+fn zero_where_nan(cx: &mut Context, weights: ValueId, dtype: DType) -> ValueId {
+    let undefined = cx.compute(Node::new("IsNaN").input(weights), BOOL);
+    let zero = cx.number(0.0, dtype);
+    cx.compute(Node::new("Where").inputs([undefined, zero, weights]), dtype)
+}

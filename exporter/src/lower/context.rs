@@ -1,0 +1,415 @@
+//! What every lowering works with: values, nodes, constants and sizes.
+
+use std::collections::BTreeMap;
+
+use burn::backend::ir::{ScalarIr, TensorIr};
+use burn::tensor::{DType, TensorData};
+
+use crate::extent::{Extent, Formula};
+use crate::graph::{Graph, Operation, RangeExtent, Value, ValueId};
+use crate::node::{Node, Program};
+use crate::opset::Opset;
+
+/// Why an operation cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal(pub String);
+
+/// The result of a lowering, whose nodes are in the context.
+pub(crate) type Lowered = Result<(), Refusal>;
+
+/// Refuses an operation.
+pub(crate) fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal(reason.into()))
+}
+
+/// The graph under construction, at one operation.
+pub(crate) struct Context {
+    graph: Graph,
+    opset: Opset,
+    nodes: Vec<Node>,
+    /// The values that exist before the current operation, in order.
+    available: Vec<ValueId>,
+    /// Constants made so far, by what they hold.
+    constants: BTreeMap<(String, Vec<usize>, Vec<u8>), ValueId>,
+    /// Sizes computed so far, each a tensor `[1]` of i64.
+    sizes: BTreeMap<Extent, ValueId>,
+    /// The current operation's.
+    scope: String,
+    counts: Vec<Extent>,
+    ranges: Vec<RangeExtent>,
+    scalars: Vec<Option<Extent>>,
+}
+
+impl Context {
+    pub fn new(graph: Graph, opset: Opset) -> Self {
+        let constants = graph.values.iter().enumerate();
+        let available = constants
+            .filter(|(_, value)| value.data.is_some())
+            .map(|(position, _)| ValueId(position))
+            .chain(graph.inputs.iter().copied())
+            .collect();
+        Self {
+            graph,
+            opset,
+            nodes: Vec::new(),
+            available,
+            constants: BTreeMap::new(),
+            sizes: BTreeMap::new(),
+            scope: String::new(),
+            counts: Vec::new(),
+            ranges: Vec::new(),
+            scalars: Vec::new(),
+        }
+    }
+
+    /// Turns to an operation.
+    pub fn enter(&mut self, op: &Operation) {
+        self.scope = op.scope.clone();
+        self.counts = op.sizes.clone();
+        self.ranges = op.ranges.clone();
+        self.scalars = op.scalars.clone();
+    }
+
+    /// Its outputs exist from now on.
+    pub fn leave(&mut self, op: &Operation) {
+        self.available.extend(op.op.outputs().map(ValueId::from));
+    }
+
+    pub fn finish(self) -> Program {
+        Program {
+            values: self.graph.values,
+            nodes: self.nodes,
+            inputs: self.graph.inputs,
+            outputs: self.graph.outputs,
+        }
+    }
+
+    pub fn opset(&self) -> Opset {
+        self.opset
+    }
+
+    /// Whether the operator set has what came with `version`.
+    pub fn has(&self, version: u8) -> bool {
+        self.opset.version() >= version
+    }
+
+    // Nodes
+
+    /// Adds a node.
+    pub fn push(&mut self, mut node: Node) -> Lowered {
+        node.scope = self.scope.clone();
+        while node.inputs.last() == Some(&None) {
+            node.inputs.pop();
+        }
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    /// Adds a node with one output of `dtype`, which it returns.
+    pub fn compute(&mut self, node: Node, dtype: DType) -> ValueId {
+        let out = self.value(None, dtype, None);
+        // Adding a node never fails.
+        let _ = self.push(node.output(out));
+        out
+    }
+
+    /// Applies an operator without attributes; the result has the first
+    /// operand's element type.
+    pub fn apply<const N: usize>(
+        &mut self,
+        op_type: &'static str,
+        operands: [ValueId; N],
+    ) -> ValueId {
+        let dtype = self.dtype(operands[0]);
+        self.compute(Node::new(op_type).inputs(operands), dtype)
+    }
+
+    /// As [`Self::apply`], with the result in Burn's tensor.
+    pub fn apply_to<const N: usize>(
+        &mut self,
+        op_type: &'static str,
+        operands: [ValueId; N],
+        out: &TensorIr,
+    ) -> Lowered {
+        self.push(Node::new(op_type).inputs(operands).output(out))
+    }
+
+    pub fn cast(&mut self, value: ValueId, dtype: DType) -> ValueId {
+        if same_type(self.dtype(value), dtype) {
+            return value;
+        }
+        let node = Node::new("Cast").input(value);
+        self.compute(node.attr("to", element_type(dtype)), dtype)
+    }
+
+    pub fn cast_to(&mut self, value: ValueId, out: &TensorIr) -> Lowered {
+        let node = Node::new("Cast").input(value).output(out);
+        self.push(node.attr("to", element_type(out.dtype)))
+    }
+
+    /// Adds nodes whose result has `out`'s element type only after a cast.
+    pub fn finish_as(&mut self, node: Node, dtype: DType, out: &TensorIr) -> Lowered {
+        if same_type(dtype, out.dtype) {
+            return self.push(node.output(out));
+        }
+        let result = self.compute(node, dtype);
+        self.cast_to(result, out)
+    }
+
+    // Values
+
+    fn value(
+        &mut self,
+        shape: Option<Vec<Extent>>,
+        dtype: DType,
+        data: Option<TensorData>,
+    ) -> ValueId {
+        self.graph.values.push(Value {
+            shape,
+            dtype,
+            data,
+            name: None,
+        });
+        ValueId(self.graph.values.len() - 1)
+    }
+
+    /// A value without a name or a known shape.
+    pub fn fresh(&mut self, dtype: DType) -> ValueId {
+        self.value(None, dtype, None)
+    }
+
+    /// Makes a value known as Burn's tensor, after a cast where it needs one.
+    pub fn rename(&mut self, value: ValueId, out: &TensorIr) -> Lowered {
+        if !same_type(self.dtype(value), out.dtype) {
+            return self.cast_to(value, out);
+        }
+        self.push(Node::new("Identity").input(value).output(out))
+    }
+
+    pub fn dtype(&self, value: ValueId) -> DType {
+        self.graph.values[value.0].dtype
+    }
+
+    /// The extents of one of Burn's tensors.
+    pub fn shape(&self, tensor: &TensorIr) -> Vec<Extent> {
+        let shape = &self.graph.values[ValueId::from(tensor).0].shape;
+        shape.clone().unwrap_or_default()
+    }
+
+    /// `[batch, 10]`
+    pub fn shape_text(&self, value: ValueId) -> String {
+        let shape = self.graph.values[value.0].shape.iter().flatten();
+        let sizes = shape.map(|extent| self.graph.symbols.describe_extent(extent));
+        format!("[{}]", sizes.collect::<Vec<_>>().join(", "))
+    }
+
+    /// A shape that no symbol changes.
+    pub fn fixed_shape(&self, tensor: &TensorIr) -> Result<Vec<usize>, Refusal> {
+        let shape = self.shape(tensor);
+        let sizes = shape.iter().map(|extent| self.fixed(extent, "a dimension"));
+        sizes.map(|size| size.map(|size| size as usize)).collect()
+    }
+
+    /// The value of an extent that must not depend on a symbol.
+    pub fn fixed(&self, extent: &Extent, what: &str) -> Result<i64, Refusal> {
+        extent.fixed().ok_or_else(|| {
+            let text = self.graph.symbols.describe_extent(extent);
+            Refusal(format!("{what} follows the symbolic sizes ({text})"))
+        })
+    }
+
+    // The current operation's numbers
+
+    /// Its counts, in the order of [`crate::resolve`].
+    pub fn counts(&self) -> &[Extent] {
+        &self.counts
+    }
+
+    pub fn ranges(&self) -> &[RangeExtent] {
+        &self.ranges
+    }
+
+    /// Requires that no count depends on a symbol.
+    pub fn require_fixed_counts(&self, what: &str) -> Lowered {
+        let mut counts = self.counts.iter();
+        counts.try_for_each(|count| self.fixed(count, what).map(drop))
+    }
+
+    /// Its scalar operand, the only one it has, as a tensor of `dtype`.
+    pub fn scalar_operand(&mut self, value: ScalarIr, dtype: DType) -> Result<ValueId, Refusal> {
+        match self.scalars.first().cloned().flatten() {
+            Some(extent) => {
+                let size = self.extent(&extent)?;
+                Ok(self.cast(size, dtype))
+            }
+            None => Ok(self.scalar(value, dtype)),
+        }
+    }
+
+    /// Requires that no scalar operand depends on a symbol.
+    pub fn require_fixed_scalars(&self) -> Lowered {
+        let mut scalars = self.scalars.iter().flatten();
+        scalars.try_for_each(|scalar| self.fixed(scalar, "a scalar operand").map(drop))
+    }
+
+    // Constants
+
+    /// A constant; equal ones are made once.
+    pub fn constant(&mut self, data: TensorData) -> ValueId {
+        let key = (
+            format!("{:?}", data.dtype()),
+            data.shape().to_vec(),
+            data.as_bytes().to_vec(),
+        );
+        if let Some(known) = self.constants.get(&key) {
+            return *known;
+        }
+        let shape = data.shape().iter();
+        let shape = shape.map(|size| self.graph.symbols.constant(*size as i64));
+        let value = self.value(Some(shape.collect()), data.dtype(), Some(data));
+        self.constants.insert(key, value);
+        value
+    }
+
+    /// A constant of rank 1.
+    pub fn integers(&mut self, values: &[i64]) -> ValueId {
+        self.constant(TensorData::new(values.to_vec(), [values.len()]))
+    }
+
+    /// A constant of rank 0.
+    pub fn integer(&mut self, value: i64) -> ValueId {
+        self.constant(TensorData::new(vec![value], Vec::<usize>::new()))
+    }
+
+    /// A constant of rank 0 in the element type of its neighbours.
+    pub fn number(&mut self, value: f64, dtype: DType) -> ValueId {
+        self.scalar(ScalarIr::Float(value), dtype)
+    }
+
+    /// A constant of rank 0.
+    pub fn scalar(&mut self, value: ScalarIr, dtype: DType) -> ValueId {
+        self.constant(scalar_data(value, Vec::new(), dtype))
+    }
+
+    // Sizes
+
+    /// An extent that no symbol changes.
+    pub fn constant_extent(&self, value: i64) -> Extent {
+        self.graph.symbols.constant(value)
+    }
+
+    /// A tensor of i64 with these sizes: a constant where all are fixed.
+    pub fn extents(&mut self, extents: &[Extent]) -> Result<ValueId, Refusal> {
+        let fixed: Option<Vec<i64>> = extents.iter().map(Extent::fixed).collect();
+        if let Some(fixed) = fixed {
+            return Ok(self.integers(&fixed));
+        }
+        let parts: Vec<ValueId> = extents
+            .iter()
+            .map(|extent| self.extent(extent))
+            .collect::<Result<_, _>>()?;
+        if let [only] = parts[..] {
+            return Ok(only);
+        }
+        let concat = Node::new("Concat").inputs(parts).attr("axis", 0i64);
+        Ok(self.compute(concat, DType::I64))
+    }
+
+    /// A tensor `[1]` of i64 with this size: a constant, a dimension of an
+    /// input or of a value that is there already, or computed from the symbols.
+    pub fn extent(&mut self, extent: &Extent) -> Result<ValueId, Refusal> {
+        if let Some(value) = extent.fixed() {
+            return Ok(self.integers(&[value]));
+        }
+        if let Some(known) = self.sizes.get(extent) {
+            return Ok(*known);
+        }
+        let size = match self.dimension_with(extent) {
+            Some((value, axis)) => self.dimension(value, axis),
+            None => self.formula(extent)?,
+        };
+        self.sizes.insert(extent.clone(), size);
+        Ok(size)
+    }
+
+    /// A dimension that equals the extent: an input's where possible.
+    fn dimension_with(&self, extent: &Extent) -> Option<(ValueId, usize)> {
+        let inputs = self.graph.inputs.iter();
+        inputs.chain(&self.available).find_map(|id| {
+            let shape = self.graph.values[id.0].shape.as_ref()?;
+            let axis = shape.iter().position(|size| size == extent)?;
+            Some((*id, axis))
+        })
+    }
+
+    fn dimension(&mut self, value: ValueId, axis: usize) -> ValueId {
+        let shape = Node::new("Shape").input(value);
+        let shape = shape.attr_unless("start", 0i64, axis).attr("end", axis + 1);
+        self.compute(shape, DType::I64)
+    }
+
+    fn formula(&mut self, extent: &Extent) -> Result<ValueId, Refusal> {
+        match self.graph.symbols.explain(extent) {
+            Formula::Fixed(value) => Ok(self.integers(&[value])),
+            Formula::Affine {
+                coefficients,
+                offset,
+                divisor,
+            } => self.affine(&coefficients, offset, divisor),
+            Formula::Product { factor, symbols } => {
+                let mut product = self.integers(&[factor]);
+                for symbol in symbols {
+                    let size = self.extent(&self.graph.symbols.extent(symbol))?;
+                    product = self.apply("Mul", [product, size]);
+                }
+                Ok(product)
+            }
+            Formula::Unexplained => refuse(format!(
+                "a size follows the symbolic sizes in a way that is not understood ({:?})",
+                extent.seen()
+            )),
+        }
+    }
+
+    /// `(Σ coefficient · symbol + offset) / divisor`
+    fn affine(
+        &mut self,
+        coefficients: &[i64],
+        offset: i64,
+        divisor: i64,
+    ) -> Result<ValueId, Refusal> {
+        let mut sum = self.integers(&[offset]);
+        for (symbol, coefficient) in coefficients.iter().enumerate() {
+            if *coefficient == 0 {
+                continue;
+            }
+            let size = self.extent(&self.graph.symbols.extent(symbol))?;
+            let factor = self.integers(&[*coefficient]);
+            let term = self.apply("Mul", [size, factor]);
+            sum = self.apply("Add", [sum, term]);
+        }
+        let divisor = self.integers(&[divisor]);
+        Ok(self.apply("Div", [sum, divisor]))
+    }
+}
+
+/// A scalar in a tensor of any element type.
+pub(crate) fn scalar_data(value: ScalarIr, shape: Vec<usize>, dtype: DType) -> TensorData {
+    let data = match value {
+        ScalarIr::Float(value) => TensorData::new(vec![value], shape),
+        ScalarIr::Int(value) => TensorData::new(vec![value], shape),
+        ScalarIr::UInt(value) => TensorData::new(vec![value], shape),
+        ScalarIr::Bool(value) => TensorData::new(vec![value], shape),
+    };
+    data.convert_dtype(dtype)
+}
+
+/// Whether ONNX has one element type for both: it knows a single boolean.
+fn same_type(a: DType, b: DType) -> bool {
+    element_type(a) == element_type(b)
+}
+
+/// ONNX's number for an element type, as `Cast` takes it.
+pub(crate) fn element_type(dtype: DType) -> i64 {
+    crate::emit::data_type(dtype) as i64
+}

@@ -1,0 +1,140 @@
+//! Operations on floats alone.
+
+use burn::backend::ir::{BinaryOpIr, CrossOpIr, FloatOperationIr, TensorIr, UnaryOpIr};
+use burn::tensor::{BoolStore, DType};
+
+use super::context::{Context, Lowered, refuse};
+use super::resample;
+use crate::graph::ValueId;
+use crate::node::Node;
+
+/// ONNX has one kind of boolean, so Burn's storage is of no concern.
+const BOOL: DType = DType::Bool(BoolStore::Native);
+
+pub(super) fn lower(cx: &mut Context, op: &FloatOperationIr) -> Lowered {
+    use FloatOperationIr as F;
+    match op {
+        F::Exp(op) => unary(cx, "Exp", op),
+        F::Log(op) => unary(cx, "Log", op),
+        F::Log1p(op) => log1p(cx, op),
+        F::Erf(op) => unary(cx, "Erf", op),
+        F::Sqrt(op) => unary(cx, "Sqrt", op),
+        F::Cos(op) => unary(cx, "Cos", op),
+        F::Cosh(op) => unary(cx, "Cosh", op),
+        F::Sin(op) => unary(cx, "Sin", op),
+        F::Sinh(op) => unary(cx, "Sinh", op),
+        F::Tan(op) => unary(cx, "Tan", op),
+        F::Tanh(op) => unary(cx, "Tanh", op),
+        F::ArcCos(op) => unary(cx, "Acos", op),
+        F::ArcCosh(op) => unary(cx, "Acosh", op),
+        F::ArcSin(op) => unary(cx, "Asin", op),
+        F::ArcSinh(op) => unary(cx, "Asinh", op),
+        F::ArcTan(op) => unary(cx, "Atan", op),
+        F::ArcTanh(op) => unary(cx, "Atanh", op),
+        F::ArcTan2(op) => arc_tan2(cx, op),
+        F::Round(op) => unary(cx, "Round", op),
+        F::Floor(op) => unary(cx, "Floor", op),
+        F::Ceil(op) => unary(cx, "Ceil", op),
+        F::Trunc(op) => trunc(cx, op),
+        F::Recip(op) => unary(cx, "Reciprocal", op),
+        F::IsNan(op) => unary(cx, "IsNaN", op),
+        F::IsInf(op) => unary(cx, "IsInf", op),
+        F::IntoInt(op) => cx.cast_to((&op.input).into(), &op.out),
+        F::Matmul(op) => cx.apply_to("MatMul", [(&op.lhs).into(), (&op.rhs).into()], &op.out),
+        F::Powf(op) => cx.apply_to("Pow", [(&op.lhs).into(), (&op.rhs).into()], &op.out),
+        F::PowfScalar(op) => {
+            let exponent = cx.scalar_operand(op.rhs, op.lhs.dtype)?;
+            cx.apply_to("Pow", [(&op.lhs).into(), exponent], &op.out)
+        }
+        F::Hypot(op) => hypot(cx, op),
+        F::Cross(op) => cross(cx, op),
+        F::GridSample2d(op) => resample::grid_sample(cx, op),
+        F::Random(_) => refuse(RANDOM),
+        F::Quantize(_) | F::Dequantize(_) => {
+            refuse("quantized tensors are not written; export the module before quantizing it")
+        }
+    }
+}
+
+/// Why random numbers are refused.
+pub(super) const RANDOM: &str =
+    "random numbers differ from run to run, and ONNX cannot be told Burn's generator";
+
+fn unary(cx: &mut Context, op_type: &'static str, op: &UnaryOpIr) -> Lowered {
+    cx.push(Node::new(op_type).input(&op.input).output(&op.out))
+}
+
+/// `log(1 + x)`
+fn log1p(cx: &mut Context, op: &UnaryOpIr) -> Lowered {
+    let one = cx.number(1.0, op.input.dtype);
+    let sum = cx.apply("Add", [(&op.input).into(), one]);
+    cx.apply_to("Log", [sum], &op.out)
+}
+
+/// `sign(x) · ⌊|x|⌋`
+fn trunc(cx: &mut Context, op: &UnaryOpIr) -> Lowered {
+    let x = ValueId::from(&op.input);
+    let sign = cx.apply("Sign", [x]);
+    let size = cx.apply("Abs", [x]);
+    let floor = cx.apply("Floor", [size]);
+    cx.apply_to("Mul", [sign, floor], &op.out)
+}
+
+/// `m √((x/m)² + (y/m)²)` with `m = max(|x|, |y|)`, which does not overflow;
+/// 0 where `m` is.
+fn hypot(cx: &mut Context, op: &BinaryOpIr) -> Lowered {
+    let dtype = op.lhs.dtype;
+    let x = cx.apply("Abs", [(&op.lhs).into()]);
+    let y = cx.apply("Abs", [(&op.rhs).into()]);
+    let largest = cx.apply("Max", [x, y]);
+    let smallest = cx.apply("Min", [x, y]);
+    let zero = cx.number(0.0, dtype);
+    let one = cx.number(1.0, dtype);
+    let is_zero = cx.compute(Node::new("Equal").inputs([largest, zero]), BOOL);
+    let divisor = cx.compute(Node::new("Where").inputs([is_zero, one, largest]), dtype);
+    let ratio = cx.apply("Div", [smallest, divisor]);
+    let square = cx.apply("Mul", [ratio, ratio]);
+    let sum = cx.apply("Add", [square, one]);
+    let root = cx.apply("Sqrt", [sum]);
+    cx.apply_to("Mul", [largest, root], &op.out)
+}
+
+/// `atan(y / x)`, moved by ±π where `x < 0`; ±π/2 where `x = 0`; 0 where both
+/// are.
+fn arc_tan2(cx: &mut Context, op: &BinaryOpIr) -> Lowered {
+    use std::f64::consts::{FRAC_PI_2, PI};
+    let (y, x, dtype) = (ValueId::from(&op.lhs), ValueId::from(&op.rhs), op.out.dtype);
+    let [zero, one, pi, half_pi] = [0.0, 1.0, PI, FRAC_PI_2].map(|value| cx.number(value, dtype));
+    let negative_pi = cx.number(-PI, dtype);
+    let x_is_zero = cx.compute(Node::new("Equal").inputs([x, zero]), BOOL);
+    let divisor = cx.compute(Node::new("Where").inputs([x_is_zero, one, x]), dtype);
+    let ratio = cx.apply("Div", [y, divisor]);
+    let angle = cx.apply("Atan", [ratio]);
+    let y_is_negative = cx.compute(Node::new("Less").inputs([y, zero]), BOOL);
+    let x_is_negative = cx.compute(Node::new("Less").inputs([x, zero]), BOOL);
+    let turn = Node::new("Where").inputs([y_is_negative, negative_pi, pi]);
+    let turn = cx.compute(turn, dtype);
+    let shift = Node::new("Where").inputs([x_is_negative, turn, zero]);
+    let shift = cx.compute(shift, dtype);
+    let angle = cx.apply("Add", [angle, shift]);
+    let sign = cx.apply("Sign", [y]);
+    let upright = cx.apply("Mul", [sign, half_pi]);
+    cx.apply_to("Where", [x_is_zero, upright, angle], &op.out)
+}
+
+/// `a × b` along an axis of 3: the component `i` is
+/// `a[i+1] b[i+2] - a[i+2] b[i+1]`, indices modulo 3.
+fn cross(cx: &mut Context, op: &CrossOpIr) -> Lowered {
+    let turned = |cx: &mut Context, tensor: &TensorIr, order: &[i64]| {
+        let indices = cx.integers(order);
+        let gather = Node::new("Gather").inputs([tensor.into(), indices]);
+        cx.compute(gather.attr("axis", op.dim), tensor.dtype)
+    };
+    let a_next = turned(cx, &op.lhs, &[1, 2, 0]);
+    let b_after = turned(cx, &op.rhs, &[2, 0, 1]);
+    let a_after = turned(cx, &op.lhs, &[2, 0, 1]);
+    let b_next = turned(cx, &op.rhs, &[1, 2, 0]);
+    let first = cx.apply("Mul", [a_next, b_after]);
+    let second = cx.apply("Mul", [a_after, b_next]);
+    cx.apply_to("Sub", [first, second], &op.out)
+}

@@ -1,0 +1,151 @@
+//! Arithmetic and comparison of floats and integers.
+
+use burn::backend::ir::{
+    BinaryOpIr, ClampOpIr, DimOpIr, FullOpIr, NumericOperationIr, PadModeIr, PadOpIr, ScalarIr,
+    ScalarOpIr, TensorIr, UnaryOpIr,
+};
+
+use super::base::constant_of_shape;
+use super::context::{Context, Lowered, refuse};
+use super::float::RANDOM;
+use super::reduce;
+use crate::graph::ValueId;
+use crate::node::Node;
+
+pub(super) fn lower(cx: &mut Context, op: &NumericOperationIr) -> Lowered {
+    use NumericOperationIr as N;
+    match op {
+        N::Add(op) => binary(cx, "Add", op),
+        N::AddScalar(op) => scalar(cx, "Add", op),
+        N::Sub(op) => binary(cx, "Sub", op),
+        N::SubScalar(op) => scalar(cx, "Sub", op),
+        N::Mul(op) => binary(cx, "Mul", op),
+        N::MulScalar(op) => scalar(cx, "Mul", op),
+        N::Div(op) => binary(cx, "Div", op),
+        N::DivScalar(op) => scalar(cx, "Div", op),
+        N::Rem(op) => remainder(cx, &op.lhs, (&op.rhs).into(), &op.out),
+        N::RemScalar(op) => {
+            let divisor = cx.scalar_operand(op.rhs, op.lhs.dtype)?;
+            remainder(cx, &op.lhs, divisor, &op.out)
+        }
+        N::Powi(op) => binary(cx, "Pow", op),
+        N::PowiScalar(op) => scalar(cx, "Pow", op),
+        N::Abs(op) => unary(cx, "Abs", op),
+        N::Neg(op) => unary(cx, "Neg", op),
+        N::Sign(op) => unary(cx, "Sign", op),
+        N::Full(op) => full(cx, op),
+        N::Greater(op) => binary(cx, "Greater", op),
+        N::GreaterElem(op) => scalar(cx, "Greater", op),
+        N::GreaterEqual(op) => binary(cx, "GreaterOrEqual", op),
+        N::GreaterEqualElem(op) => scalar(cx, "GreaterOrEqual", op),
+        N::Lower(op) => binary(cx, "Less", op),
+        N::LowerElem(op) => scalar(cx, "Less", op),
+        N::LowerEqual(op) => binary(cx, "LessOrEqual", op),
+        N::LowerEqualElem(op) => scalar(cx, "LessOrEqual", op),
+        N::Clamp(op) => clamp(cx, op),
+        N::ClampMin(op) => scalar(cx, "Max", op),
+        N::ClampMax(op) => scalar(cx, "Min", op),
+        N::CumSum(op) => cumulative_sum(cx, op),
+        N::Pad(op) => pad(cx, op),
+        N::Mean(op) => reduce::all(cx, "ReduceMean", op),
+        N::Sum(op) => reduce::all(cx, "ReduceSum", op),
+        N::Prod(op) => reduce::all(cx, "ReduceProd", op),
+        N::Max(op) => reduce::all(cx, "ReduceMax", op),
+        N::Min(op) => reduce::all(cx, "ReduceMin", op),
+        N::MaxAbs(op) => reduce::max_abs(cx, op),
+        N::MeanDim(op) => reduce::along(cx, "ReduceMean", op),
+        N::SumDim(op) => reduce::along(cx, "ReduceSum", op),
+        N::ProdDim(op) => reduce::along(cx, "ReduceProd", op),
+        N::MaxDim(op) => reduce::along(cx, "ReduceMax", op),
+        N::MinDim(op) => reduce::along(cx, "ReduceMin", op),
+        N::MaxAbsDim(op) => reduce::max_abs_along(cx, op),
+        N::SumDims(op) => reduce::sum_dims(cx, op),
+        N::ArgMax(op) => reduce::position(cx, "ArgMax", op),
+        N::ArgMin(op) => reduce::position(cx, "ArgMin", op),
+        N::MaxDimWithIndices(op) => reduce::with_position(cx, "ReduceMax", "ArgMax", op),
+        N::MinDimWithIndices(op) => reduce::with_position(cx, "ReduceMin", "ArgMin", op),
+        N::TopK(op) => reduce::top_k(cx, op),
+        N::ArgTopK(op) => reduce::arg_top_k(cx, op),
+        N::TopKWithIndices(op) => reduce::top_k_with_indices(cx, op),
+        N::Sort(op) => reduce::sort(cx, op),
+        N::ArgSort(op) => reduce::arg_sort(cx, op),
+        N::SortWithIndices(op) => reduce::sort_with_indices(cx, op),
+        N::IntRandom(_) => refuse(RANDOM),
+        N::CumProd(_) => refuse(cumulative("product")),
+        N::CumMin(_) => refuse(cumulative("minimum")),
+        N::CumMax(_) => refuse(cumulative("maximum")),
+    }
+}
+
+fn cumulative(what: &str) -> String {
+    format!("ONNX has no cumulative {what}, only a cumulative sum")
+}
+
+fn unary(cx: &mut Context, op_type: &'static str, op: &UnaryOpIr) -> Lowered {
+    cx.push(Node::new(op_type).input(&op.input).output(&op.out))
+}
+
+fn binary(cx: &mut Context, op_type: &'static str, op: &BinaryOpIr) -> Lowered {
+    cx.apply_to(op_type, [(&op.lhs).into(), (&op.rhs).into()], &op.out)
+}
+
+fn scalar(cx: &mut Context, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
+    let operand = cx.scalar_operand(op.rhs, op.lhs.dtype)?;
+    cx.apply_to(op_type, [(&op.lhs).into(), operand], &op.out)
+}
+
+/// `x - y ⌊x / y⌋`: the result has the divisor's sign, as `Mod` does for
+/// integers.
+fn remainder(cx: &mut Context, lhs: &TensorIr, rhs: ValueId, out: &TensorIr) -> Lowered {
+    if !lhs.dtype.is_float() {
+        return cx.apply_to("Mod", [lhs.into(), rhs], out);
+    }
+    let quotient = cx.apply("Div", [lhs.into(), rhs]);
+    let floor = cx.apply("Floor", [quotient]);
+    let multiple = cx.apply("Mul", [rhs, floor]);
+    cx.apply_to("Sub", [lhs.into(), multiple], out)
+}
+
+fn full(cx: &mut Context, op: &FullOpIr) -> Lowered {
+    cx.require_fixed_scalars()?;
+    constant_of_shape(cx, op.value, &op.out)
+}
+
+fn clamp(cx: &mut Context, op: &ClampOpIr) -> Lowered {
+    cx.require_fixed_scalars()?;
+    let low = cx.scalar(op.min, op.tensor.dtype);
+    let high = cx.scalar(op.max, op.tensor.dtype);
+    cx.apply_to("Clip", [(&op.tensor).into(), low, high], &op.out)
+}
+
+fn cumulative_sum(cx: &mut Context, op: &DimOpIr) -> Lowered {
+    let axis = cx.integer(op.axis as i64);
+    cx.apply_to("CumSum", [(&op.input).into(), axis], &op.out)
+}
+
+/// Pads are all begins, then all ends, in the order of the axes.
+fn pad(cx: &mut Context, op: &PadOpIr) -> Lowered {
+    cx.require_fixed_counts("the padding")?;
+    let begins = op.padding.iter().map(|(begin, _)| *begin as i64);
+    let ends = op.padding.iter().map(|(_, end)| *end as i64);
+    let pads = cx.integers(&begins.chain(ends).collect::<Vec<_>>());
+    let node = Node::new("Pad").inputs([(&op.input).into(), pads]);
+    let node = match op.mode {
+        PadModeIr::Constant(value) => {
+            let value = cx.scalar(in_kind_of(value, &op.input), op.input.dtype);
+            node.input(value)
+        }
+        PadModeIr::Reflect => node.attr("mode", "reflect"),
+        PadModeIr::Edge => node.attr("mode", "edge"),
+    };
+    cx.push(node.output(&op.out))
+}
+
+/// Burn records an integer tensor's fill value as a float.
+fn in_kind_of(value: ScalarIr, tensor: &TensorIr) -> ScalarIr {
+    if tensor.dtype.is_float() {
+        value
+    } else {
+        ScalarIr::Int(value.elem())
+    }
+}

@@ -1,0 +1,153 @@
+//! Slices, and writing to them.
+
+use burn::backend::ir::{SliceAssignOpIr, SliceOpIr};
+use burn::tensor::TensorData;
+
+use super::context::{Context, Lowered, Refusal, refuse};
+use crate::extent::Extent;
+use crate::graph::RangeExtent;
+use crate::node::Node;
+
+/// A range along an axis, in ONNX's terms.
+struct AxisRange {
+    axis: usize,
+    start: Extent,
+    end: Extent,
+    step: i64,
+}
+
+/// Axes that are taken whole are left out.
+pub(super) fn slice(cx: &mut Context, op: &SliceOpIr) -> Lowered {
+    let shape = cx.shape(&op.tensor);
+    let ranges: Vec<AxisRange> = cx
+        .ranges()
+        .to_vec()
+        .iter()
+        .enumerate()
+        .filter(|(axis, range)| !is_whole(range, &shape[*axis]))
+        .map(|(axis, range)| onnx_range(cx, axis, range, &shape[axis]))
+        .collect();
+    if ranges.is_empty() {
+        return cx.push(Node::new("Identity").input(&op.tensor).output(&op.out));
+    }
+    let starts: Vec<Extent> = ranges.iter().map(|range| range.start.clone()).collect();
+    let ends: Vec<Extent> = ranges.iter().map(|range| range.end.clone()).collect();
+    let axes: Vec<i64> = ranges.iter().map(|range| range.axis as i64).collect();
+    let steps: Vec<i64> = ranges.iter().map(|range| range.step).collect();
+    let starts = cx.extents(&starts)?;
+    let ends = cx.extents(&ends)?;
+    let axes = cx.integers(&axes);
+    let node = Node::new("Slice").inputs([(&op.tensor).into(), starts, ends, axes]);
+    let node = if steps.iter().all(|step| *step == 1) {
+        node
+    } else {
+        let steps = cx.integers(&steps);
+        node.input(steps)
+    };
+    cx.push(node.output(&op.out))
+}
+
+fn is_whole(range: &RangeExtent, size: &Extent) -> bool {
+    range.step == 1 && range.start.is(0) && range.end == *size
+}
+
+/// Burn walks a range with a negative step from its end; ONNX starts there.
+fn onnx_range(cx: &Context, axis: usize, range: &RangeExtent, size: &Extent) -> AxisRange {
+    let (start, end) = if range.step > 0 {
+        (
+            from_either_end(&range.start, size),
+            to_the_end(cx, range, size),
+        )
+    } else {
+        let one = cx.constant_extent(1);
+        let end = if range.start.is(0) {
+            cx.constant_extent(i64::MIN)
+        } else {
+            range.start.minus(&one)
+        };
+        let start = from_either_end(&range.end.minus(&one), size);
+        (start, end)
+    };
+    AxisRange {
+        axis,
+        start,
+        end,
+        step: range.step,
+    }
+}
+
+/// A bound that keeps its distance from the axis' end counts from there.
+fn from_either_end(bound: &Extent, size: &Extent) -> Extent {
+    let from_end = bound.minus(size);
+    let moves = bound.fixed().is_none();
+    if moves && from_end.fixed().is_some_and(|distance| distance < 0) {
+        from_end
+    } else {
+        bound.clone()
+    }
+}
+
+fn to_the_end(cx: &Context, range: &RangeExtent, size: &Extent) -> Extent {
+    if range.end == *size {
+        cx.constant_extent(i64::MAX)
+    } else {
+        from_either_end(&range.end, size)
+    }
+}
+
+/// Pads the value to the tensor's size and chooses by a constant mask, which
+/// has size 1 along the axes that are written whole.
+pub(super) fn slice_assign(cx: &mut Context, op: &SliceAssignOpIr) -> Lowered {
+    let shape = cx.shape(&op.tensor);
+    let ranges = cx.ranges().to_vec();
+    if ranges.iter().any(|range| range.step != 1) {
+        return refuse("writing to a slice with a step other than 1 has no ONNX operator");
+    }
+    let parts = ranges.iter().zip(&shape);
+    if parts.clone().all(|(range, size)| is_whole(range, size)) {
+        return cx.push(Node::new("Identity").input(&op.value).output(&op.out));
+    }
+    let begins = ranges.iter().map(|range| range.start.clone());
+    let ends = parts.map(|(range, size)| size.minus(&range.end));
+    let mut pads: Vec<Extent> = begins.collect();
+    pads.resize(shape.len(), cx.constant_extent(0));
+    pads.extend(ends);
+    pads.resize(2 * shape.len(), cx.constant_extent(0));
+    let pads = cx.extents(&pads)?;
+    let mask = mask(cx, &ranges, &shape)?;
+    let value = cx.dtype((&op.value).into());
+    let padded = Node::new("Pad").inputs([(&op.value).into(), pads]);
+    let padded = cx.compute(padded, value);
+    cx.apply_to("Where", [mask, padded, (&op.tensor).into()], &op.out)
+}
+
+fn mask(
+    cx: &mut Context,
+    ranges: &[RangeExtent],
+    shape: &[Extent],
+) -> Result<crate::graph::ValueId, Refusal> {
+    let axes: Vec<Vec<bool>> = shape
+        .iter()
+        .enumerate()
+        .map(|(axis, size)| match ranges.get(axis) {
+            Some(range) if !is_whole(range, size) => written(cx, range, size),
+            _ => Ok(vec![true]),
+        })
+        .collect::<Result<_, _>>()?;
+    let sizes: Vec<usize> = axes.iter().map(Vec::len).collect();
+    let elements = axes.iter().fold(vec![true], |before, axis| {
+        let pairs = before
+            .iter()
+            .flat_map(|a| axis.iter().map(move |b| *a && *b));
+        pairs.collect()
+    });
+    Ok(cx.constant(TensorData::new(elements, sizes)))
+}
+
+/// Which positions along an axis a range covers.
+fn written(cx: &Context, range: &RangeExtent, size: &Extent) -> Result<Vec<bool>, Refusal> {
+    let size = cx.fixed(size, "the size of an axis that is partly written")?;
+    let start = cx.fixed(&range.start, "where the written slice starts")?;
+    let end = cx.fixed(&range.end, "where the written slice ends")?;
+    Ok((0..size).map(|at| (start..end).contains(&at)).collect())
+}

@@ -1,0 +1,115 @@
+//! The result of an export.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use onnx::proto::ModelProto;
+
+use crate::error::ExportError;
+
+/// A module as an ONNX model.
+#[derive(Clone, Debug)]
+pub struct OnnxModel {
+    proto: ModelProto,
+    warnings: Vec<Warning>,
+}
+
+/// Something about a model that its users should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// An output's dimension that varies without a formula over the symbols.
+    UnnamedDimension {
+        /// The output's name.
+        output: String,
+        /// The axis.
+        axis: usize,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnnamedDimension { output, axis } => write!(
+                f,
+                "dimension {axis} of output `{output}` varies in a way that has no name"
+            ),
+        }
+    }
+}
+
+/// What a model consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The number of nodes by operator.
+    pub operators: BTreeMap<String, usize>,
+    /// The number of elements in all initializers.
+    pub constants: usize,
+    /// The number of initializers.
+    pub initializers: usize,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes: usize = self.operators.values().sum();
+        let operators = self.operators.iter();
+        let operators = operators.map(|(operator, count)| format!("{operator} {count}"));
+        let operators: Vec<String> = operators.collect();
+        write!(
+            f,
+            "{nodes} nodes ({}), {} initializers with {} elements",
+            operators.join(", "),
+            self.initializers,
+            self.constants
+        )
+    }
+}
+
+impl OnnxModel {
+    pub(crate) fn new(proto: ModelProto, warnings: Vec<Warning>) -> Self {
+        Self { proto, warnings }
+    }
+
+    /// Writes the model to `path`, whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::Write`] when the file cannot be written, or the model is
+    /// larger than the 2 GiB that a protobuf message may have.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ExportError> {
+        Ok(onnx::write(path.as_ref(), &self.proto)?)
+    }
+
+    /// The bytes that [`Self::save`] writes; the same for the same module.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        onnx::encode(&self.proto)
+    }
+
+    /// The ONNX message.
+    pub fn model(&self) -> &ModelProto {
+        &self.proto
+    }
+
+    /// Operators and sizes.
+    pub fn summary(&self) -> Summary {
+        let mut operators = BTreeMap::new();
+        let graph = self.proto.graph.as_ref();
+        for node in graph.iter().flat_map(|graph| &graph.node) {
+            *operators.entry(node.op_type.clone()).or_insert(0) += 1;
+        }
+        let initializers = graph.iter().flat_map(|graph| &graph.initializer);
+        let elements = initializers.map(|tensor| tensor.dims.iter().product::<i64>() as usize);
+        let elements: Vec<usize> = elements.collect();
+        Summary {
+            operators,
+            constants: elements.iter().sum(),
+            initializers: elements.len(),
+        }
+    }
+
+    /// What users of the model should know.
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+}
