@@ -23,6 +23,7 @@ pub use wheel::{Build, FetchError, VERSION, fetch};
 
 pub(crate) use python::nvidia_folders;
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -248,16 +249,16 @@ fn load_failure(error: &ort::LoadDynamicError) -> String {
     }
 }
 
-/// The version of the library that is loaded from `path`: official builds carry
-/// it in the name of the branch, others tell the minor version alone.
+/// The version of the library at `path`. It tells only the minor one itself;
+/// the name of the file has the rest, if it has it.
 fn version(path: &Path) -> String {
-    let branch = ort::info()
-        .split_once("git-branch=rel-")
-        .and_then(|(_, rest)| rest.split([',', ' ']).next())
-        .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()));
-    match (branch, ort::util::probe(path)) {
-        (Some(version), _) => version.to_owned(),
-        (None, Some(minor)) => format!("1.{minor}"),
-        (None, None) => "unknown".to_owned(),
+    let Some(minor) = ort::util::probe(path) else {
+        return "unknown".to_owned();
+    };
+    let file = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = file.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    match places::version_in(name).as_deref() {
+        Some([1, named, patch]) if *named == minor => format!("1.{minor}.{patch}"),
+        _ => format!("1.{minor}"),
     }
 }

@@ -113,7 +113,7 @@ pub(super) fn libraries_in(folder: &Path) -> Vec<PathBuf> {
 /// The version in the name of a library, empty where the name has none; none
 /// when it is the name of something else. `libonnxruntime.so.1.31.1` (Linux),
 /// `libonnxruntime.1.31.1.dylib` (macOS), `onnxruntime.dll` (Windows).
-fn version_in(name: &str) -> Option<Vec<u32>> {
+pub(super) fn version_in(name: &str) -> Option<Vec<u32>> {
     use env::consts::{DLL_PREFIX, DLL_SUFFIX};
     let rest = name.strip_prefix(DLL_PREFIX)?.strip_prefix("onnxruntime")?;
     let version = rest
