@@ -114,10 +114,8 @@ impl Error {
             Self::Named { place, .. } => format!(
                 "correct {place} or leave it out: ONNX Runtime is then searched for and fetched"
             ),
-            Self::NotFound { .. } | Self::Fetched { .. } => format!(
-                "install it with `python3 -m pip install onnxruntime=={VERSION}`, \
-                 or name a library with `--ort-lib PATH` or ORT_DYLIB_PATH"
-            ),
+            Self::NotFound { fetch, .. } => fetch.hint(),
+            Self::Fetched { .. } => "name a library for this system with ORT_DYLIB_PATH".to_owned(),
             Self::AlreadyLoaded { .. } => "start a new process for another library".to_owned(),
         }
     }

@@ -126,7 +126,7 @@ pub enum FetchError {
     #[error(transparent)]
     File(#[from] artifact::Error),
     /// No package manager brought the wheel.
-    #[error("{} {VERSION} could not be downloaded; {}", build.package(), list(refusals))]
+    #[error("{} {VERSION} could not be downloaded: {}", build.package(), list(refusals))]
     Download {
         /// The build that was asked for.
         build: Build,
@@ -136,10 +136,12 @@ pub enum FetchError {
     /// The wheel is not the one that is pinned.
     #[error("the wheel `{name}` has SHA-256 {found}, expected {expected}; it was not used")]
     Checksum {
+        /// The build that was asked for.
+        build: Build,
         /// The wheel's file name.
         name: String,
         /// The digest that is pinned.
-        expected: String,
+        expected: &'static str,
         /// The digest of what came.
         found: Sha256,
     },
@@ -149,6 +151,27 @@ pub enum FetchError {
     /// The wheel has no library in it.
     #[error("the wheel has no ONNX Runtime library in it")]
     NoLibrary,
+}
+
+impl FetchError {
+    /// What the user can do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::UnknownPlatform { .. } => {
+                "build ONNX Runtime for this machine and name it with ORT_DYLIB_PATH".to_owned()
+            }
+            Self::NoCache(_) => "say with BURNISH_CACHE where it may be".to_owned(),
+            Self::File(_) => "another place can be named with BURNISH_CACHE".to_owned(),
+            Self::Download { build, .. } | Self::Checksum { build, .. } => format!(
+                "where there is a network, `python3 -m pip install {}=={VERSION}` installs it; \
+                 a library that is there already can be named with ORT_DYLIB_PATH",
+                build.package()
+            ),
+            Self::Unpack(_) | Self::NoLibrary => {
+                "name another library with ORT_DYLIB_PATH".to_owned()
+            }
+        }
+    }
 }
 
 /// A package manager that did not bring the wheel.
@@ -193,7 +216,7 @@ pub fn fetch(build: Build) -> Result<PathBuf, FetchError> {
         wheel.megabytes
     ));
     let file = download(wheel, &temporary.path().join("wheel"))?;
-    verify(&file, wheel.sha256)?;
+    verify(&file, wheel)?;
     let unpacked = temporary.path().join("unpacked");
     unpack(&file, &unpacked)?;
     publish(&unpacked, &folder)?;
@@ -295,15 +318,16 @@ fn downloaded(folder: &Path) -> Option<PathBuf> {
     files.find(|path| path.extension().is_some_and(|extension| extension == "whl"))
 }
 
-fn verify(file: &Path, expected: &str) -> Result<(), FetchError> {
+fn verify(file: &Path, wheel: &Wheel) -> Result<(), FetchError> {
     let found = Sha256::of_file(file)?;
-    if found.to_string() == expected {
+    if found.to_string() == wheel.sha256 {
         return Ok(());
     }
     let name = file.file_name().unwrap_or_default();
     Err(FetchError::Checksum {
+        build: wheel.build,
         name: name.to_string_lossy().into_owned(),
-        expected: expected.to_owned(),
+        expected: wheel.sha256,
         found,
     })
 }
@@ -394,7 +418,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("other.whl");
         fs::write(&file, "something else").unwrap();
-        let error = verify(&file, WHEELS[0].sha256).unwrap_err();
+        let error = verify(&file, &WHEELS[0]).unwrap_err();
         assert!(matches!(error, FetchError::Checksum { .. }));
     }
 
