@@ -8,6 +8,8 @@ use onnx::proto::tensor_shape_proto::dimension;
 use onnx::proto::{GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto};
 use serde::Serialize;
 
+use crate::text::grouped;
+
 /// What is in a model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
@@ -183,30 +185,4 @@ fn write_list(f: &mut fmt::Formatter<'_>, title: &str, lines: Vec<String>) -> fm
         writeln!(f, "{title:12}{line}")?;
     }
     Ok(())
-}
-
-/// A number with commas between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_separated() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(121_930), "121,930");
-        assert_eq!(grouped(1_000_000), "1,000,000");
-    }
 }

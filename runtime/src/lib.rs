@@ -32,6 +32,7 @@ mod progress;
 mod provider;
 mod report;
 mod session;
+mod text;
 
 pub use confusion::{ClassMeasures, Confusion};
 pub use evaluate::{Error as EvaluateError, Evaluation, evaluate};

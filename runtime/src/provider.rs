@@ -1,6 +1,7 @@
 //! What executes a model: ONNX Runtime's execution providers.
 
 use std::fmt;
+use std::sync::Once;
 
 use ort::ep;
 use serde::Serialize;
@@ -59,8 +60,21 @@ pub(crate) fn cuda() -> ep::ExecutionProviderDispatch {
 /// Loads CUDA and cuDNN from the Python environment, where it has them: the
 /// provider's own library names no folder to search. Failing is no error yet,
 /// as the system may have them too; the provider then tells what is missing.
-pub(crate) fn preload_cuda() {
-    let (cuda, cudnn) = library::nvidia_folders();
-    let _ = ep::cuda::preload_dylibs(cuda.as_deref(), None);
-    let _ = ep::cuda::preload_dylibs(None, cudnn.as_deref());
+pub(crate) fn preload_cuda(library: &Library) {
+    static PRELOADED: Once = Once::new();
+    if !has_cuda(library) {
+        return;
+    }
+    PRELOADED.call_once(|| {
+        let (cuda, cudnn) = library::nvidia_folders();
+        let _ = ep::cuda::preload_dylibs(cuda.as_deref(), None);
+        let _ = ep::cuda::preload_dylibs(None, cudnn.as_deref());
+    });
+}
+
+/// Whether the library is a build that comes with the CUDA provider.
+fn has_cuda(library: &Library) -> bool {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    let name = format!("{DLL_PREFIX}onnxruntime_providers_cuda{DLL_SUFFIX}");
+    library.path().with_file_name(name).is_file()
 }

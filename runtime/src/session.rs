@@ -292,7 +292,7 @@ impl Opener<'_> {
             Provider::Auto => match self.on_cuda() {
                 Ok(session) => Ok((session, ActiveProvider::Cuda, None)),
                 Err(error) => {
-                    let reason = one_line(&error);
+                    let reason = reason(&error);
                     Ok((self.on_cpu()?, ActiveProvider::Cpu, Some(reason)))
                 }
             },
@@ -304,7 +304,7 @@ impl Opener<'_> {
         match self.on_cpu() {
             Err(error) => error,
             Ok(_) => Error::Cuda {
-                reason: one_line(error),
+                reason: reason(error),
                 hint: provider::cuda_hint(self.library),
             },
         }
@@ -323,7 +323,7 @@ impl Opener<'_> {
     /// CUDA can fail twice: when it is registered (the library has none, or
     /// misses one of CUDA's), and when the session is made (no device).
     fn on_cuda(&self) -> Result<OrtSession, ort::Error> {
-        provider::preload_cuda();
+        provider::preload_cuda(self.library);
         let mut builder = self
             .builder()?
             .with_execution_providers([provider::cuda()])?;
@@ -341,11 +341,13 @@ impl Opener<'_> {
     }
 }
 
-/// ONNX Runtime's message on one line.
-fn one_line(error: &ort::Error) -> String {
-    error
-        .message()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+/// ONNX Runtime's reason on one line, without the place in its source code.
+fn reason(error: &ort::Error) -> String {
+    let message = error.message().split_whitespace().collect::<Vec<_>>();
+    let message = message.join(" ");
+    // "FILE:LINE FUNCTION [ONNXRuntimeError] : CODE : NAME : REASON"
+    match message.split_once("[ONNXRuntimeError] : ") {
+        Some((_, rest)) => rest.splitn(3, " : ").last().unwrap_or(rest).to_owned(),
+        None => message,
+    }
 }

@@ -206,7 +206,7 @@ fn published(name: DatasetName) -> ModelMetadata {
     }
 }
 
-/// A dataset on disk.
+/// A dataset on disk, or where it shall be.
 struct Data {
     folder: PathBuf,
     /// Its name, if it is a published one.
@@ -216,46 +216,38 @@ struct Data {
 }
 
 impl Data {
-    /// The dataset `name` in `folder` or its usual place, fetched if need be.
-    fn find(name: &str, folder: Option<PathBuf>) -> anyhow::Result<Self> {
-        match (name.parse::<DatasetName>().ok(), folder) {
-            (Some(name), None) => {
-                let folder = name.default_dir();
-                dataset::fetch(name, &folder)?;
-                Ok(Self {
-                    folder,
-                    name: Some(name),
-                    own: false,
-                })
-            }
-            (name, Some(folder)) => Ok(Self {
-                folder,
-                name,
-                own: true,
-            }),
-            (None, None) => Err(Refusal::UnknownDataset {
+    /// The dataset `name` in `folder`, or in its usual place.
+    fn find(name: &str, folder: Option<PathBuf>) -> Result<Self, Refusal> {
+        let own = folder.is_some();
+        let published = name.parse::<DatasetName>().ok();
+        let folder = folder
+            .or_else(|| published.map(DatasetName::default_dir))
+            .ok_or_else(|| Refusal::UnknownDataset {
                 name: name.to_owned(),
-            }
-            .into()),
-        }
+            })?;
+        Ok(Self {
+            folder,
+            name: published,
+            own,
+        })
     }
 
-    /// The images of `part`. Those in a folder of the user's count as they are,
-    /// but that they are not the published ones is told.
+    /// The images of `part`, fetched if they are not there. Other images than
+    /// the published ones count only in a folder of the user's, which is told.
     fn load(&self, part: Part, classes: usize) -> Result<Split, dataset::Error> {
-        let as_it_is = || dataset::load_split(&self.folder, part, classes);
+        use dataset::Error::{Checksum, Missing};
         let Some(name) = self.name else {
-            return as_it_is();
+            return dataset::load_split(&self.folder, part, classes);
         };
         match name.load(&self.folder, part) {
-            Err(dataset::Error::Missing { .. }) if self.own => {
-                dataset::fetch(name, &self.folder)?;
-                name.load(&self.folder, part)
-            }
-            Err(dataset::Error::Checksum { path, .. }) if self.own => {
+            Err(Checksum { path, .. }) if self.own => {
                 let path = path.display();
                 eprintln!("note: `{path}` is not the published {name}; it is used as it is");
-                as_it_is()
+                dataset::load_split(&self.folder, part, classes)
+            }
+            Err(Missing { .. } | Checksum { .. }) => {
+                dataset::fetch(name, &self.folder)?;
+                name.load(&self.folder, part)
             }
             result => result,
         }
