@@ -1,6 +1,8 @@
 //! Time of one training step, plain `flex` and fused, alternately.
 //!
-//!     cargo run --release -p kernels --example step -- [network] [steps]
+//!     cargo run --release -p kernels --example step -- [network] [steps] [fused]
+//!
+//! With `fused` as the last argument, flex is left out: for profiles.
 
 use std::time::Instant;
 
@@ -189,20 +191,25 @@ fn main() {
         .next()
         .and_then(|steps| steps.parse().ok())
         .unwrap_or(30);
+    let fused_only = args.next().is_some_and(|arg| arg == "fused");
     for plan in PLANS
         .iter()
         .filter(|plan| name == "all" || plan.name == name)
     {
         for _ in 0..2 {
-            let (flex, flex_cpu, flex_loss) = measure(plan, false, steps);
-            let (fused, fused_cpu, fused_loss) = measure(plan, true, steps);
-            println!(
-                "{:18} flex {flex:7.2} ms (cpu {flex_cpu:7.2})  fused {fused:6.2} ms (cpu {fused_cpu:6.2})  \
-                 {:.1} times as fast (cpu {:.1})  losses {flex_loss:.5} {fused_loss:.5}",
-                plan.name,
-                flex / fused,
-                flex_cpu / fused_cpu,
-            );
+            print!("{:18}", plan.name);
+            let separate = (!fused_only).then(|| measure(plan, false, steps));
+            let (time, cpu, loss) = measure(plan, true, steps);
+            print!(" fused {time:6.2} ms (cpu {cpu:6.2}), loss {loss:.5}");
+            if let Some((flex_time, flex_cpu, flex_loss)) = separate {
+                print!("  flex {flex_time:7.2} ms (cpu {flex_cpu:7.2}), loss {flex_loss:.5}");
+                print!(
+                    "  ratio {:.1} (cpu {:.1})",
+                    flex_time / time,
+                    flex_cpu / cpu
+                );
+            }
+            println!();
         }
     }
 }

@@ -159,7 +159,7 @@ fn record<const N: usize>(
         .stateful()
     {
         OpsKind::Tracked(prep) => {
-            let mut sources = vec![0; if g.pool { g.batch * g.output_len() } else { 0 }];
+            let mut sources = vec![0; if g.pool { g.batch * g.sources_len() } else { 0 }];
             let out = compute(g, &x, &weight, bias.as_ref(), &mut sources);
             let state = State {
                 geometry: *g,

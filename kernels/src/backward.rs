@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use crate::forward::steps;
-use crate::geometry::{Geometry, POOL};
+use crate::geometry::{Geometry, POOL, channel_stride};
 use crate::isa::{Isa, per_isa};
 use crate::pack::{pack_image, pack_weights_turned, tap_places};
 use crate::scratch::Buffer;
-use crate::tile::{Product, Start, padded};
+use crate::tile::{Product, Start};
 use crate::transpose::transpose;
 
 /// Most partial sums of the weight gradient. The batch is cut into so many parts whatever the
@@ -144,8 +144,8 @@ struct InputTask {
 }
 
 impl InputTask {
-    fn new(isa: Isa, g: &Geometry, weights: &[f32], canvas: &Canvas) -> InputTask {
-        let columns = padded(isa, g.in_channels);
+    fn new(g: &Geometry, weights: &[f32], canvas: &Canvas) -> InputTask {
+        let columns = channel_stride(g.in_channels);
         let [top, left] = canvas.window;
         let width = g.input[1];
         let pixels = (0..g.input[0] * width)
@@ -167,8 +167,8 @@ impl<'a> Task<'a> {
             g,
             saved,
             taps: tap_places(g),
-            columns: padded(isa, g.out_channels),
-            input: with_input.then(|| InputTask::new(isa, g, saved.weights, &canvas)),
+            columns: channel_stride(g.out_channels),
+            input: with_input.then(|| InputTask::new(g, saved.weights, &canvas)),
             canvas,
         }
     }
@@ -249,7 +249,7 @@ impl<'a> Task<'a> {
         let canvas = &mut canvas[self.canvas.first(g.out_channels)..];
         let steps = self.canvas.steps(g.out_channels);
         if g.pool {
-            let sources = slice(self.saved.sources, image, len);
+            let sources = slice(self.saved.sources, image, g.sources_len());
             unpool(self.isa, g, &pixels, sources, canvas, steps, bias);
         } else {
             place(self.isa, g, &pixels, canvas, steps, bias);
@@ -370,7 +370,7 @@ fn unpool_body(
     let (channels, width) = (g.out_channels, g.output()[1]);
     let windows = pixels
         .chunks_exact(channels)
-        .zip(sources.chunks_exact(channels));
+        .zip(sources.chunks_exact(channel_stride(channels)));
     for (i, (grads, sources)) in windows.enumerate() {
         let first = POOL * (i / width * steps[0] + i % width * steps[1]);
         for (place, at) in (0..).zip([0, steps[1], steps[0], steps[0] + steps[1]]) {

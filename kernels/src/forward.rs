@@ -2,15 +2,18 @@
 
 use rayon::prelude::*;
 
-use crate::geometry::{Geometry, POOL};
+use crate::geometry::{Geometry, POOL, channel_stride};
 use crate::isa::{Isa, per_isa};
 use crate::pack::{pack_bias, pack_image, pack_weights};
 use crate::scratch::Buffer;
-use crate::tile::{Product, Start, padded};
+use crate::tile::{Product, Start};
 use crate::transpose::transpose;
 
 /// A pooling window whose gradient ReLU stops.
 pub(crate) const NO_SOURCE: u8 = 4;
+
+/// Channels that are pooled at once.
+const LANES: usize = 16;
 
 /// Pixels computed between two epilogues: enough for even tiles, few enough to stay in cache.
 const PIXELS: usize = 48;
@@ -34,7 +37,7 @@ struct Batch<'a> {
 /// - `x`: `[batch, in_channels, height, width]`
 /// - `weights`: `[out_channels, in_channels, kernel_height, kernel_width]`
 /// - `out`: `[batch, out_channels, output height, output width]`
-/// - `sources`: for each output, in the order `[batch, height, width, out_channels]`, which place
+/// - `sources`: for each output, in the order `[batch, height, width, channel_stride]`, which place
 ///   of its pooling window it comes from, or [`NO_SOURCE`]; empty where it is not wanted.
 pub(crate) fn forward(
     isa: Isa,
@@ -53,7 +56,7 @@ pub(crate) fn forward(
             .zip(outputs)
             .for_each(|(image, out)| batch.image(image, out, &mut []));
     } else {
-        let sources = sources.par_chunks_exact_mut(g.output_len());
+        let sources = sources.par_chunks_exact_mut(g.sources_len());
         images
             .zip(outputs)
             .zip(sources)
@@ -65,7 +68,7 @@ pub(crate) fn forward(
 
 impl<'a> Batch<'a> {
     fn new(isa: Isa, g: &'a Geometry, weights: &[f32], bias: Option<&[f32]>) -> Self {
-        let columns = padded(isa, g.out_channels);
+        let columns = channel_stride(g.out_channels);
         let [height, width] = g.used();
         let rows = PIXELS.div_ceil(width).next_multiple_of(POOL).min(height);
         let [image_row, image_pixel] = steps(g);
@@ -134,9 +137,10 @@ impl<'a> Batch<'a> {
         };
         let sources = match sources {
             [] => sources,
-            sources => &mut sources[first * g.out_channels..][..count * g.out_channels],
+            sources => &mut sources[first * self.columns..][..count * self.columns],
         };
         let pixels: &[f32] = if g.pool {
+            let pooled = &mut pooled[..count * self.columns];
             pool(self.isa, g, sums, self.columns, pooled, sources);
             pooled
         } else {
@@ -187,68 +191,48 @@ per_isa! {
 fn pool_body(g: &Geometry, sums: &[f32], columns: usize, pooled: &mut [f32], sources: &mut [u8]) {
     let width = g.output()[1];
     let row = POOL * width * columns;
-    let windows = pooled.chunks_exact_mut(columns).enumerate();
-    if sources.is_empty() {
-        let mut unused = [0; 16];
-        for (i, pooled) in windows {
-            let Some(window) = window(sums, row, columns, i / width, i % width) else {
-                break;
-            };
-            for column in (0..columns).step_by(8) {
-                pool_window(
-                    g.relu,
-                    window,
-                    column,
-                    &mut pooled[column..column + 8],
-                    &mut unused[..8],
-                );
+    for (i, pooled) in pooled.chunks_exact_mut(columns).enumerate() {
+        let first = i / width * POOL * row + i % width * POOL * columns;
+        let places = [first, first + columns, first + row, first + row + columns];
+        for column in (0..columns).step_by(LANES) {
+            let window = places.map(|place| lanes(&sums[place + column..]));
+            let (best, source) = pool_window(g.relu, window);
+            pooled[column..column + LANES].copy_from_slice(&best);
+            if !sources.is_empty() {
+                sources[i * columns + column..][..LANES].copy_from_slice(&source);
             }
         }
-        return;
-    }
-    for ((i, pooled), sources) in windows.zip(sources.chunks_exact_mut(g.out_channels)) {
-        let Some(window) = window(sums, row, columns, i / width, i % width) else {
-            break;
-        };
-        pool_window(g.relu, window, 0, &mut pooled[..g.out_channels], sources);
     }
 }
 
-/// The four pixels of the pooling window at (`y`, `x`); none past the last row.
 #[inline(always)]
-fn window(sums: &[f32], row: usize, columns: usize, y: usize, x: usize) -> Option<[&[f32]; 4]> {
-    let first = y * POOL * row + x * POOL * columns;
-    let pixel = |place: usize| sums.get(place..place + columns);
-    Some([
-        pixel(first)?,
-        pixel(first + columns)?,
-        pixel(first + row)?,
-        pixel(first + row + columns)?,
-    ])
+fn lanes(values: &[f32]) -> [f32; LANES] {
+    std::array::from_fn(|i| values[..LANES][i])
 }
 
-/// The largest of four values, the first among equals, the last NaN if there is one.
+/// The largest of four values, the first among equals, the last NaN if there is one; and which
+/// one it is.
 #[inline(always)]
-fn pool_window(
-    relu: bool,
-    window: [&[f32]; 4],
-    column: usize,
-    pooled: &mut [f32],
-    sources: &mut [u8],
-) {
-    let pixels = window.map(|pixel| &pixel[column..][..pooled.len()]);
-    for (i, (pooled, source)) in pooled.iter_mut().zip(sources).enumerate() {
-        let mut best = pixels[0][i];
-        let mut place = 0;
-        for (other, pixel) in (1..).zip(&pixels[1..]) {
-            let value = pixel[i];
-            // `!(a <= b)` is also true for NaN.
-            let better = value > best || value.is_nan();
-            best = if better { value } else { best };
-            place = if better { other } else { place };
+fn pool_window(relu: bool, window: [[f32; LANES]; POOL * POOL]) -> ([f32; LANES], [u8; LANES]) {
+    let mut best = window[0];
+    let mut places = [0_u32; LANES];
+    for (other, values) in (1..).zip(&window[1..]) {
+        for i in 0..LANES {
+            let better = values[i] > best[i] || values[i].is_nan();
+            best[i] = if better { values[i] } else { best[i] };
+            places[i] = if better { other } else { places[i] };
         }
-        let dead = relu && best <= 0.0;
-        *pooled = if dead { 0.0 } else { best };
-        *source = if dead { NO_SOURCE } else { place };
     }
+    if relu {
+        for i in 0..LANES {
+            let dead = best[i] <= 0.0;
+            best[i] = if dead { 0.0 } else { best[i] };
+            places[i] = if dead {
+                u32::from(NO_SOURCE)
+            } else {
+                places[i]
+            };
+        }
+    }
+    (best, places.map(|place| place as u8))
 }

@@ -3,6 +3,12 @@
 /// Side and stride of the pooling windows.
 pub(crate) const POOL: usize = 2;
 
+/// Distance of two pixels that hold so many channels, where they are padded: a whole number of
+/// the widest vectors.
+pub(crate) fn channel_stride(channels: usize) -> usize {
+    channels.next_multiple_of(16)
+}
+
 /// Sizes of a convolution, and what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
@@ -83,6 +89,11 @@ impl Geometry {
     /// Values of one output.
     pub(crate) fn output_len(&self) -> usize {
         self.out_channels * self.output()[0] * self.output()[1]
+    }
+
+    /// Places of the pooled maxima of one image: `[height, width, channel_stride]`.
+    pub(crate) fn sources_len(&self) -> usize {
+        self.output()[0] * self.output()[1] * channel_stride(self.out_channels)
     }
 
     /// Taps of the kernel over all input channels.

@@ -67,7 +67,7 @@ fn run(isa: Isa, g: &Geometry, operands: &Operands, with_input: bool) -> Outcome
         weights: vec![f32::NAN; weights.len()],
         bias: vec![f32::NAN; bias.len()],
     };
-    let mut sources = vec![0; if g.pool { grad.len() } else { 0 }];
+    let mut sources = vec![0; if g.pool { g.batch * g.sources_len() } else { 0 }];
     forward(
         isa,
         g,

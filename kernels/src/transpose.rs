@@ -1,24 +1,20 @@
 //! Between Burn's planes (channel by channel) and the kernels' pixels (all channels of a pixel
 //! side by side).
 
-use crate::isa::per_isa;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 
-/// Side of the blocks that are transposed at once: a cache line of values.
-const BLOCK: usize = 16;
+use crate::isa::{Isa, Kind};
 
-per_isa! {
-    /// `to[column · to_step + row] = from[row · from_step + column]` for `size` = [rows, columns].
-    fn transpose(
-        from: &[f32],
-        from_step: usize,
-        to: &mut [f32],
-        to_step: usize,
-        size: [usize; 2],
-    ) = transpose_body
-}
+/// Side of the blocks that are transposed at once.
+const BLOCK: usize = 8;
 
-#[inline(always)]
-fn transpose_body(
+/// `to[column · to_step + row] = from[row · from_step + column]` for `size` = [rows, columns].
+///
+/// # Panics
+/// If a slice is too short.
+pub(crate) fn transpose(
+    isa: Isa,
     from: &[f32],
     from_step: usize,
     to: &mut [f32],
@@ -26,15 +22,56 @@ fn transpose_body(
     size: [usize; 2],
 ) {
     let [rows, columns] = size;
-    for row in (0..rows).step_by(BLOCK) {
-        let height = BLOCK.min(rows - row);
-        for column in (0..columns).step_by(BLOCK) {
-            let width = BLOCK.min(columns - column);
-            for x in column..column + width {
-                let line = &mut to[x * to_step + row..][..height];
-                for (y, value) in line.iter_mut().enumerate() {
-                    *value = from[(row + y) * from_step + x];
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    if rows < BLOCK || columns < BLOCK {
+        return transpose_values(from, from_step, to, to_step, size);
+    }
+    match isa.kind() {
+        Kind::Portable => transpose_values(from, from_step, to, to_step, size),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx2 | Kind::Avx512 => {
+            assert!(
+                (rows - 1) * from_step + columns <= from.len(),
+                "source is too short"
+            );
+            assert!(
+                (columns - 1) * to_step + rows <= to.len(),
+                "target is too short"
+            );
+            for column in block_starts(columns) {
+                for row in block_starts(rows) {
+                    let from = from[row * from_step + column..].as_ptr();
+                    let to = to[column * to_step + row..].as_mut_ptr();
+                    // SAFETY: the asserts above put the whole block inside both slices, and
+                    // such an `Isa` exists only where the CPU has AVX2.
+                    unsafe { avx2::transpose_block(from, from_step, to, to_step) };
                 }
+            }
+        }
+    }
+}
+
+/// Where blocks begin that cover `size` places; the last may overlap the one before it.
+fn block_starts(size: usize) -> impl Iterator<Item = usize> {
+    (0..size.div_ceil(BLOCK)).map(move |block| (block * BLOCK).min(size - BLOCK))
+}
+
+/// Value by value, a few columns at a time so that source lines stay in cache.
+fn transpose_values(
+    from: &[f32],
+    from_step: usize,
+    to: &mut [f32],
+    to_step: usize,
+    size: [usize; 2],
+) {
+    let [rows, columns] = size;
+    for first in (0..columns).step_by(BLOCK) {
+        for row in 0..rows {
+            let line = &from[row * from_step..][first..columns.min(first + BLOCK)];
+            for (column, &value) in (first..).zip(line) {
+                to[column * to_step + row] = value;
             }
         }
     }
