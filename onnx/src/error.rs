@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::read::MAX_BYTES;
+use crate::wire::Malformed;
 
 /// A model file that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +40,12 @@ pub enum Invalid {
         /// The size.
         bytes: u64,
     },
-    /// The bytes are not the messages of ONNX.
+    /// The bytes are not made of messages.
     #[error("it is truncated or is no ONNX file; export or download it again")]
-    Malformed(#[from] prost::DecodeError),
+    Malformed(#[from] Malformed),
+    /// A message's field has another type than in ONNX, or no valid text.
+    #[error("it is damaged or is no ONNX file; export or download it again")]
+    Decode(#[from] prost::DecodeError),
     /// A field that every model has is not there.
     #[error("the field `{field}` is missing; is it an ONNX model?")]
     Missing {

@@ -8,10 +8,12 @@ mod check;
 mod error;
 pub mod proto;
 mod read;
+mod wire;
 
 pub use error::{Error, Invalid, InvalidTensor};
 pub use prost::bytes::Bytes;
 pub use read::{MAX_BYTES, decode, read, read_with_bytes};
+pub use wire::{Malformed, Problem};
 
 use std::path::Path;
 

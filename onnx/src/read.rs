@@ -8,7 +8,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use crate::proto::ModelProto;
-use crate::{Error, Invalid, check};
+use crate::{Error, Invalid, check, wire};
 
 /// The largest model: protobuf's limit for one message, 2 GiB - 1.
 pub const MAX_BYTES: u64 = (1 << 31) - 1;
@@ -51,6 +51,7 @@ fn decode_shared(bytes: Bytes) -> Result<ModelProto, Invalid> {
     if bytes.is_empty() {
         return Err(Invalid::Empty);
     }
+    wire::check(&bytes)?;
     let model = ModelProto::decode(bytes)?;
     check::model(&model)?;
     Ok(model)
