@@ -1,1 +1,12 @@
 //! Runs the stages of a pipeline.yaml: dataset, train, export, verify, eval.
+//!
+//! [`config`] reads the file as typed, [`plan`] checks all of it and resolves
+//! every reference, [`run`] then runs what is not up to date by the [`lock`]
+//! file; stages cannot meet a bad setting. The only crate that knows all the
+//! others.
+
+pub mod config;
+pub mod lock;
+pub mod plan;
+pub mod run;
+mod stages;

@@ -1,1 +1,62 @@
-fn main() {}
+//! The command line: `pipeline run`, `status`, `dag` and `init`.
+//!
+//! Results go to stdout, everything for people to stderr. The exit code is 0
+//! on success, 1 for an error that the user can fix, 2 for one that is
+//! unexpected.
+
+mod commands;
+mod diagnostics;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use pipeline::config::Override;
+
+use commands::{dag, init, run, status};
+
+/// Trains a network, exports it as ONNX, and proves and measures the ONNX, as
+/// a YAML file describes it.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Status(status::Args),
+    Dag(dag::Args),
+    Init(init::Args),
+}
+
+/// Which pipeline.
+#[derive(Debug, clap::Args)]
+struct Target {
+    /// The pipeline
+    #[arg(value_name = "FILE", default_value = "pipeline.yaml")]
+    file: PathBuf,
+    /// Another value for a setting, such as train.epochs=3
+    #[arg(long = "set", value_name = "STAGE.SETTING=VALUE")]
+    overrides: Vec<Override>,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return diagnostics::usage(&error),
+    };
+    let result = std::panic::catch_unwind(|| match &cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Dag(args) => dag::run(args),
+        Command::Init(args) => init::run(args),
+    });
+    match result {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => diagnostics::report(&error),
+        Err(_) => diagnostics::panicked(),
+    }
+}

@@ -38,7 +38,7 @@ mod tests {
         let log_p = [1.0_f64, 2.0, 3.0].map(|z| z - (1f64.exp() + 2f64.exp() + 3f64.exp()).ln());
         let first = -(0.9 * log_p[2] + 0.1 * log_p.iter().sum::<f64>() / 3.0);
         let second = 3f64.ln();
-        let loss = loss.into_data().to_vec::<f32>().unwrap();
+        let loss = loss.into_data().try_to_vec::<f32>().unwrap();
         assert!((f64::from(loss[0]) - first).abs() < 1e-6);
         assert!((f64::from(loss[1]) - second).abs() < 1e-6);
     }

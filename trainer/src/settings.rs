@@ -1,12 +1,11 @@
-//! How a network is trained, as written in YAML.
+//! How a network is trained.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{DeviceName, Error, Optimizer, Schedule};
 
 /// How a network is trained.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
     /// Where to train.
     pub device: DeviceName,
@@ -30,7 +29,8 @@ pub struct Settings {
     pub validation: Validation,
     /// When to stop before the last epoch.
     pub early_stopping: Option<EarlyStopping>,
-    /// Print a line every so many batches.
+    /// Print a line every so many batches; no part of what is trained.
+    #[serde(skip)]
     pub log_every: Option<usize>,
 }
 

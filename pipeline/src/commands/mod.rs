@@ -1,0 +1,6 @@
+//! The commands, a file each.
+
+pub(crate) mod dag;
+pub(crate) mod init;
+pub(crate) mod run;
+pub(crate) mod status;

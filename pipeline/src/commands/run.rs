@@ -1,0 +1,47 @@
+//! `pipeline run`: runs what is not up to date.
+
+use std::path::PathBuf;
+
+use pipeline::run::{Options, Pipeline};
+
+/// Run the stages that are not up to date
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: crate::Target,
+    /// Only this stage and those before it
+    #[arg(long, value_name = "NAME")]
+    stage: Option<String>,
+    /// Run what is up to date, too: the stage given with --stage, or all
+    #[arg(long)]
+    force: bool,
+    /// Say what would run and why, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// ONNX Runtime's library [default: searched for, else fetched once]
+    #[arg(long, value_name = "PATH")]
+    ort_lib: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let mut pipeline = Pipeline::open(&args.target.file, &args.target.overrides)?;
+    let options = Options {
+        stage: args.stage.clone(),
+        force: args.force,
+        ort_lib: args.ort_lib.clone(),
+    };
+    if args.dry_run {
+        let pending = pipeline.pending(&options)?;
+        for (stage, reason) in &pending {
+            println!("{} would run: {reason}", stage.name);
+        }
+        if pending.is_empty() {
+            println!("nothing would run: everything is up to date");
+        }
+        return Ok(());
+    }
+    if pipeline.run(&options)? == 0 {
+        eprintln!("nothing to do: everything is up to date");
+    }
+    Ok(())
+}

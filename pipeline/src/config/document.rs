@@ -1,0 +1,133 @@
+//! A YAML file with its text, so that every error can show the place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::de::DeserializeOwned;
+use serde_saphyr::Location;
+
+/// A YAML file that was read.
+#[derive(Clone, Debug)]
+pub struct Document {
+    path: PathBuf,
+    text: String,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] artifact::Error),
+    /// It is no YAML, or its fields are not those that are expected.
+    #[error("{path}: {rendered}", path = path.display())]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// The place, the text and the problem.
+        rendered: String,
+    },
+    /// It is well-formed, but means something impossible.
+    #[error("{rendered}")]
+    Invalid {
+        /// The place, the text and the problem.
+        rendered: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// An override that does not fit the file.
+    #[error(transparent)]
+    Override(#[from] super::OverrideError),
+}
+
+/// The largest file that is read; a pipeline is a few kilobytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+impl Document {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is larger than 1 MiB, or is not UTF-8.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let size = fs::metadata(path)
+            .map_err(artifact::Error::new("read", path))?
+            .len();
+        if size > MAX_BYTES {
+            let problem = std::io::Error::other(format!(
+                "{size} bytes are more than the {MAX_BYTES} of any pipeline"
+            ));
+            return Err(artifact::Error::new("read", path)(problem).into());
+        }
+        let text = fs::read_to_string(path).map_err(artifact::Error::new("read", path))?;
+        Ok(Self::new(path, text))
+    }
+
+    /// `text` as if it came from `path`.
+    pub fn new(path: &Path, text: String) -> Self {
+        Self {
+            path: path.to_owned(),
+            text,
+        }
+    }
+
+    /// Where it came from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Reads the text as a `T`.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, with the line, the column and the text.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        serde_saphyr::from_str(&self.text).map_err(|error| ConfigError::Yaml {
+            path: self.path.clone(),
+            rendered: error.render_with_formatter(&serde_saphyr::UserMessageFormatter),
+        })
+    }
+
+    /// An error at a place of the file.
+    pub fn invalid(
+        &self,
+        location: Location,
+        problem: impl Into<String>,
+        hint: Option<String>,
+    ) -> ConfigError {
+        let problem = problem.into();
+        let path = self.path.display().to_string();
+        let span = self.span(location);
+        let place = format!("{path}:{}:{}", location.line(), location.column());
+        let group = Level::ERROR.primary_title(&problem).element(
+            Snippet::source(self.text.as_str())
+                .path(path.as_str())
+                .annotation(AnnotationKind::Primary.span(span)),
+        );
+        let rendered = Renderer::plain().render(&[group]);
+        // The renderer's own "error:" would stand there twice.
+        let rendered = rendered
+            .strip_prefix("error: ")
+            .map_or(format!("{place}: {problem}"), str::to_owned);
+        ConfigError::Invalid { rendered, hint }
+    }
+
+    /// The bytes of the first line at `location`.
+    fn span(&self, location: Location) -> std::ops::Range<usize> {
+        let span = location.span();
+        let start = span
+            .byte_offset()
+            .map_or(0, |offset| offset as usize)
+            .min(self.text.len());
+        let length = span.byte_len().map_or(0, |length| length as usize);
+        let end = (start + length).min(self.text.len());
+        let first_line = self.text[start..end].lines().next().unwrap_or_default();
+        start..start + first_line.trim_end().len()
+    }
+}

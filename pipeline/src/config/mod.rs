@@ -1,0 +1,265 @@
+//! pipeline.yaml as typed: what is written, before references are resolved.
+
+mod document;
+mod model;
+mod overrides;
+
+pub use document::{ConfigError, Document};
+pub use model::ModelRef;
+pub use overrides::{Override, OverrideError};
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_saphyr::Spanned;
+use trainer::{DeviceName, EarlyStopping, Optimizer, Schedule, Settings, Validation};
+
+/// A pipeline: its stages by name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the results; paths are relative to where `pipeline` runs.
+    pub output: PathBuf,
+    /// The stages, in the order of the file.
+    pub stages: IndexMap<String, Spanned<StageConfig>>,
+}
+
+/// One stage; the key is its kind.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageConfig {
+    /// Brings a dataset.
+    Dataset(DatasetConfig),
+    /// Trains a network.
+    Train(Box<TrainConfig>),
+    /// Exports the trained network as ONNX.
+    Export(ExportConfig),
+    /// Proves that the ONNX answers as the trained network does.
+    Verify(VerifyConfig),
+    /// Evaluates the ONNX on the test images.
+    Eval(EvalConfig),
+}
+
+impl StageConfig {
+    /// The kind, as written.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Dataset(_) => "dataset",
+            Self::Train(_) => "train",
+            Self::Export(_) => "export",
+            Self::Verify(_) => "verify",
+            Self::Eval(_) => "eval",
+        }
+    }
+
+    /// The stages that it refers to.
+    pub fn references(&self) -> Vec<&Spanned<String>> {
+        let (references, after): (Vec<_>, _) = match self {
+            Self::Dataset(stage) => (vec![], &stage.after),
+            Self::Train(stage) => (vec![&stage.dataset], &stage.after),
+            Self::Export(stage) => (vec![&stage.train], &stage.after),
+            Self::Verify(stage) => (
+                [&stage.model].into_iter().chain(&stage.dataset).collect(),
+                &stage.after,
+            ),
+            Self::Eval(stage) => (
+                [&stage.model].into_iter().chain(&stage.dataset).collect(),
+                &stage.after,
+            ),
+        };
+        references.into_iter().chain(after).collect()
+    }
+}
+
+/// `dataset: { name: mnist }`, or a folder of IDX files of your own with
+/// `name`, `dir` and `classes`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// `mnist`, `fashion-mnist`, or the name of your own.
+    pub name: Spanned<String>,
+    /// Folder of the files; by default `data/<name>`.
+    pub dir: Option<PathBuf>,
+    /// Class names of your own dataset, in the order of the labels.
+    pub classes: Option<Vec<String>>,
+    /// Stages that must have run before.
+    #[serde(default)]
+    pub after: Vec<Spanned<String>>,
+}
+
+/// `train:` what, on what, and how.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// A dataset stage.
+    pub dataset: Spanned<String>,
+    /// The network.
+    pub model: Spanned<ModelRef>,
+    /// What the network sees of a pixel.
+    #[serde(default)]
+    pub normalize: Normalize,
+    /// See [`Settings::device`].
+    #[serde(default)]
+    pub device: DeviceName,
+    /// See [`Settings::epochs`].
+    pub epochs: Option<usize>,
+    /// See [`Settings::batch_size`].
+    pub batch_size: Option<usize>,
+    /// See [`Settings::seed`].
+    pub seed: Option<u64>,
+    /// See [`Settings::optimizer`].
+    pub optimizer: Option<Optimizer>,
+    /// See [`Settings::learning_rate`].
+    pub learning_rate: Option<f64>,
+    /// See [`Settings::schedule`].
+    pub schedule: Option<Schedule>,
+    /// See [`Settings::warmup_epochs`].
+    pub warmup_epochs: Option<f64>,
+    /// See [`Settings::label_smoothing`].
+    pub label_smoothing: Option<f64>,
+    /// See [`Settings::validation`].
+    pub validation: Option<Validation>,
+    /// See [`Settings::early_stopping`].
+    pub early_stopping: Option<EarlyStopping>,
+    /// See [`Settings::log_every`].
+    pub log_every: Option<usize>,
+    /// Stages that must have run before.
+    #[serde(default)]
+    pub after: Vec<Spanned<String>>,
+}
+
+impl TrainConfig {
+    /// The trainer's settings: as written, else the default.
+    pub fn settings(&self) -> Settings {
+        let default = Settings::default();
+        Settings {
+            device: self.device,
+            epochs: self.epochs.unwrap_or(default.epochs),
+            batch_size: self.batch_size.unwrap_or(default.batch_size),
+            seed: self.seed.unwrap_or(default.seed),
+            optimizer: self.optimizer.unwrap_or(default.optimizer),
+            learning_rate: self.learning_rate.unwrap_or(default.learning_rate),
+            schedule: self.schedule.unwrap_or(default.schedule),
+            warmup_epochs: self.warmup_epochs.unwrap_or(default.warmup_epochs),
+            label_smoothing: self.label_smoothing.unwrap_or(default.label_smoothing),
+            validation: self.validation.unwrap_or(default.validation),
+            early_stopping: self.early_stopping,
+            log_every: self.log_every,
+        }
+    }
+}
+
+/// What the network sees of a pixel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalize {
+    /// (pixel / 255 - mean) / std, per channel over the training images.
+    #[default]
+    MeanStd,
+    /// pixel / 255, in [0, 1].
+    Unit,
+}
+
+/// `export: { train: fit }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportConfig {
+    /// A train stage.
+    pub train: Spanned<String>,
+    /// Which weights.
+    #[serde(default)]
+    pub weights: Weights,
+    /// The .onnx; by default `<output>/model.onnx`.
+    pub file: Option<PathBuf>,
+    /// ONNX operator set.
+    pub opset: Option<Spanned<u8>>,
+    /// Whether `probabilities` are an output beside `logits`.
+    #[serde(default)]
+    pub probabilities: bool,
+    /// Stages that must have run before.
+    #[serde(default)]
+    pub after: Vec<Spanned<String>>,
+}
+
+/// Which of a training's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weights {
+    /// Of the epoch that did best on the validation images.
+    #[default]
+    Best,
+    /// After the last epoch.
+    Last,
+}
+
+/// `verify: { model: onnx }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyConfig {
+    /// An export stage.
+    pub model: Spanned<String>,
+    /// A dataset stage; by default the one that the network was trained on.
+    pub dataset: Option<Spanned<String>>,
+    /// Largest difference between two logits that is accepted.
+    #[serde(default = "tolerance")]
+    pub tolerance: f64,
+    /// Number of test images; by default all.
+    pub images: Option<NonZeroUsize>,
+    /// Stages that must have run before.
+    #[serde(default)]
+    pub after: Vec<Spanned<String>>,
+}
+
+fn tolerance() -> f64 {
+    1e-4
+}
+
+/// `eval: { model: onnx }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvalConfig {
+    /// An export stage.
+    pub model: Spanned<String>,
+    /// A dataset stage; by default the one that the network was trained on.
+    pub dataset: Option<Spanned<String>>,
+    /// ONNX Runtime's execution provider.
+    #[serde(default)]
+    pub provider: ProviderName,
+    /// Images in a batch.
+    #[serde(default = "batch")]
+    pub batch: NonZeroUsize,
+    /// Threads within one operation; by default as ONNX Runtime chooses.
+    pub threads: Option<NonZeroUsize>,
+    /// Stages that must have run before.
+    #[serde(default)]
+    pub after: Vec<Spanned<String>>,
+}
+
+fn batch() -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(255)
+}
+
+/// ONNX Runtime's execution provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderName {
+    /// CUDA where it runs, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// An Nvidia GPU, or an error.
+    Cuda,
+}
+
+impl From<ProviderName> for runtime::Provider {
+    fn from(name: ProviderName) -> Self {
+        match name {
+            ProviderName::Auto => Self::Auto,
+            ProviderName::Cpu => Self::Cpu,
+            ProviderName::Cuda => Self::Cuda,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `--set train.epochs=3`: a setting given on the command line.
+
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use super::{ConfigError, Document};
+
+/// One `--set STAGE.FIELD=VALUE`; the stage by its name, or by its kind where
+/// there is one of that kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Override {
+    path: Vec<String>,
+    value: String,
+}
+
+/// An override that cannot be applied.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum OverrideError {
+    /// Not of the form KEY=VALUE.
+    #[error("`{0}` is not of the form STAGE.SETTING=VALUE, such as train.epochs=3")]
+    Form(String),
+    /// No such stage.
+    #[error("`{stage}` is neither a stage nor the kind of exactly one stage; there are: {stages}")]
+    Stage {
+        /// What was asked for.
+        stage: String,
+        /// What there is.
+        stages: String,
+    },
+    /// The value is no YAML.
+    #[error("`{value}` is not a YAML value: {problem}")]
+    Value {
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A part of the path is not a map.
+    #[error("`{0}` has no settings inside it")]
+    NoMap(String),
+}
+
+impl FromStr for Override {
+    type Err = OverrideError;
+
+    fn from_str(text: &str) -> Result<Self, OverrideError> {
+        let form = || OverrideError::Form(text.to_owned());
+        let (path, value) = text.split_once('=').ok_or_else(form)?;
+        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        if path.iter().any(String::is_empty) {
+            return Err(form());
+        }
+        Ok(Self {
+            path,
+            value: value.to_owned(),
+        })
+    }
+}
+
+impl Document {
+    /// The document with the overrides applied; it is the document itself
+    /// where there are none.
+    ///
+    /// # Errors
+    ///
+    /// When the document is no YAML, or an override does not fit it.
+    pub fn with(self, overrides: &[Override]) -> Result<Self, ConfigError> {
+        if overrides.is_empty() {
+            return Ok(self);
+        }
+        let mut root: Value = self.parse()?;
+        for one in overrides {
+            one.apply(&mut root)?;
+        }
+        let text = serde_saphyr::to_string(&root).map_err(|error| OverrideError::Value {
+            value: "the file".to_owned(),
+            problem: error.to_string(),
+        })?;
+        let path = format!("{} with --set", self.path().display());
+        Ok(Self::new(path.as_ref(), text))
+    }
+}
+
+impl Override {
+    fn apply(&self, root: &mut Value) -> Result<(), OverrideError> {
+        let mut value = root;
+        for (index, key) in self.resolve(value)?.iter().enumerate() {
+            let map = match value {
+                Value::Object(map) => map,
+                Value::Null if index > 0 => {
+                    *value = Value::Object(serde_json::Map::new());
+                    match value {
+                        Value::Object(map) => map,
+                        _ => return Err(OverrideError::NoMap(key.clone())),
+                    }
+                }
+                _ => {
+                    return Err(OverrideError::NoMap(
+                        self.path[..self.path.len() - 1].join("."),
+                    ));
+                }
+            };
+            value = map.entry(key.clone()).or_insert(Value::Null);
+        }
+        *value = serde_saphyr::from_str(&self.value).map_err(|error| OverrideError::Value {
+            value: self.value.clone(),
+            problem: error.to_string(),
+        })?;
+        Ok(())
+    }
+
+    /// The keys from the root: `stages`, the stage, its kind, the setting.
+    fn resolve(&self, root: &Value) -> Result<Vec<String>, OverrideError> {
+        let (first, rest) = (&self.path[0], &self.path[1..]);
+        if rest.is_empty() {
+            return Ok(vec![first.clone()]);
+        }
+        let empty = serde_json::Map::new();
+        let stages = root["stages"].as_object().unwrap_or(&empty);
+        let kind = |stage: &Value| Some(stage.as_object()?.keys().next()?.clone());
+        let named = stages.get(first).map(|stage| (first.clone(), kind(stage)));
+        let mut of_kind = stages
+            .iter()
+            .filter(|(_, stage)| kind(stage).as_ref() == Some(first))
+            .map(|(name, stage)| (name.clone(), kind(stage)));
+        let found = named.or_else(|| of_kind.next().filter(|_| of_kind.next().is_none()));
+        let Some((name, Some(kind))) = found else {
+            return Err(OverrideError::Stage {
+                stage: first.clone(),
+                stages: stages.keys().cloned().collect::<Vec<_>>().join(", "),
+            });
+        };
+        // `fit.train.epochs` and `fit.epochs` are the same.
+        let rest = match rest {
+            [head, tail @ ..] if *head == kind && !tail.is_empty() => tail,
+            rest => rest,
+        };
+        let keys = ["stages".to_owned(), name, kind].into_iter();
+        Ok(keys.chain(rest.iter().cloned()).collect())
+    }
+}

@@ -1,0 +1,202 @@
+//! The lock file beside pipeline.yaml: what each stage was made from and what
+//! it made, by SHA-256. Sorted and without times, so that it is fit for git.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use artifact::Sha256;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ConfigError, Document};
+use crate::plan::{Action, Plan, Stage};
+
+/// Version of the stages' code; part of what a stage is made from.
+const CODE: &str = env!("CARGO_PKG_VERSION");
+
+/// What has been made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lock {
+    /// By the stage's name.
+    pub stages: BTreeMap<String, Entry>,
+}
+
+/// What one stage was made from, and what it made.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Version of Burnish.
+    pub code: String,
+    /// Digest of the stage's settings.
+    pub settings: Sha256,
+    /// Digests of what the stages before it made.
+    pub inputs: BTreeMap<PathBuf, Sha256>,
+    /// Digests of what it made.
+    pub outputs: BTreeMap<PathBuf, Sha256>,
+}
+
+/// Why a stage has to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It never has.
+    New,
+    /// Another version of Burnish made its outputs.
+    Code,
+    /// Its settings have changed.
+    Settings,
+    /// A stage before it has to run.
+    Before(String),
+    /// What it was made from has changed.
+    Input(PathBuf),
+    /// An output is not there.
+    Missing(PathBuf),
+    /// An output is not what the stage made.
+    Changed(PathBuf),
+    /// It was asked for.
+    Forced,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New => f.write_str("it has not run yet"),
+            Self::Code => f.write_str("another version of Burnish made it"),
+            Self::Settings => f.write_str("its settings have changed"),
+            Self::Before(stage) => write!(f, "`{stage}` before it has to run"),
+            Self::Input(path) => write!(f, "its input {} has changed", path.display()),
+            Self::Missing(path) => write!(f, "{} is not there", path.display()),
+            Self::Changed(path) => write!(f, "{} is not what it made", path.display()),
+            Self::Forced => f.write_str("it was asked for"),
+        }
+    }
+}
+
+/// The lock file of a pipeline: `pipeline.yaml` has `pipeline.lock`.
+pub fn path_of(pipeline: &Path) -> PathBuf {
+    pipeline.with_extension("lock")
+}
+
+impl Lock {
+    /// Reads the lock file, or gives an empty lock where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it is there but cannot be read.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            _ => Document::read(path)?.parse(),
+        }
+    }
+
+    /// Records what `stage` was made from and made, and writes the lock.
+    ///
+    /// # Errors
+    ///
+    /// When an output is not there or the lock cannot be written.
+    pub fn record(
+        &mut self,
+        plan: &Plan,
+        stage: &Stage,
+        path: &Path,
+    ) -> Result<(), artifact::Error> {
+        let entry = Entry {
+            code: CODE.to_owned(),
+            settings: stage.action.settings(),
+            inputs: self.inputs(plan, stage),
+            outputs: outputs(&stage.action)?,
+        };
+        self.stages.insert(stage.name.clone(), entry);
+        let text = serde_saphyr::to_string(self)
+            .map_err(|error| std::io::Error::other(error.to_string()))
+            .map_err(artifact::Error::new("write", path))?;
+        let text = format!(
+            "# Written by `pipeline run`: what each stage was made from, and made.\n{text}"
+        );
+        artifact::write_bytes(path, text.as_bytes())
+    }
+
+    /// Why `stage` has to run, or `None` where it is up to date. Stages before
+    /// it count by what is recorded of them.
+    pub fn reason(&self, plan: &Plan, stage: &Stage) -> Option<Reason> {
+        let Some(entry) = self.stages.get(&stage.name) else {
+            return Some(Reason::New);
+        };
+        if entry.code != CODE {
+            return Some(Reason::Code);
+        }
+        if entry.settings != stage.action.settings() {
+            return Some(Reason::Settings);
+        }
+        let inputs = self.inputs(plan, stage);
+        let changed =
+            |(path, digest): &(&PathBuf, &Sha256)| entry.inputs.get(*path) != Some(digest);
+        if let Some((path, _)) = inputs.iter().find(changed) {
+            return Some(Reason::Input(path.clone()));
+        }
+        entry
+            .outputs
+            .iter()
+            .find_map(|(path, digest)| match digest_of(&stage.action, path) {
+                Err(_) => Some(Reason::Missing(path.clone())),
+                Ok(found) if found != *digest => Some(Reason::Changed(path.clone())),
+                Ok(_) => None,
+            })
+    }
+
+    /// What the stages before it made, by this lock.
+    fn inputs(&self, plan: &Plan, stage: &Stage) -> BTreeMap<PathBuf, Sha256> {
+        let before = stage.depends.iter().map(|&index| &plan.stages[index].name);
+        before
+            .filter_map(|name| self.stages.get(name))
+            .flat_map(|entry| entry.outputs.clone())
+            .collect()
+    }
+}
+
+/// Digests of what a stage made.
+fn outputs(action: &Action) -> Result<BTreeMap<PathBuf, Sha256>, artifact::Error> {
+    action
+        .outputs()
+        .into_iter()
+        .map(|path| {
+            let digest = digest_of(action, &path)?;
+            Ok((path, digest))
+        })
+        .collect()
+}
+
+/// Digest of one output: of a file, or of the four files of a dataset's folder.
+fn digest_of(action: &Action, path: &Path) -> Result<Sha256, artifact::Error> {
+    match action {
+        Action::Dataset(_) => dataset::digest(path)
+            .map_err(|error| std::io::Error::other(error.to_string()))
+            .map_err(artifact::Error::new("read the dataset in", path)),
+        Action::Train(_) | Action::Export(_) | Action::Verify(_) | Action::Eval(_) => {
+            Sha256::of_file(path)
+        }
+    }
+}
+
+impl Action {
+    /// What it makes: files, or a dataset's folder.
+    pub fn outputs(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Dataset(plan) => vec![plan.dir.clone()],
+            Self::Train(plan) => [
+                trainer::BEST,
+                trainer::LAST,
+                trainer::METRICS,
+                trainer::SUMMARY,
+            ]
+            .map(|file| plan.folder.join(file))
+            .to_vec(),
+            Self::Export(plan) => vec![plan.file.clone()],
+            Self::Verify(plan) => vec![plan.file.clone()],
+            Self::Eval(plan) => vec![plan.file.clone()],
+        }
+    }
+}

@@ -1,0 +1,538 @@
+//! A pipeline that can run: every reference resolved, every network's shapes
+//! inferred, every setting checked, before anything is done.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use artifact::Sha256;
+use dataset::{DatasetName, Part};
+use exporter::Opset;
+use models::{Architecture, ModelSpec, Shape};
+use serde_json::{Value, json};
+use serde_saphyr::Spanned;
+use trainer::Settings;
+
+use crate::config::{
+    Config, ConfigError, DatasetConfig, Document, EvalConfig, ExportConfig, ModelRef, Normalize,
+    StageConfig, TrainConfig, VerifyConfig, Weights,
+};
+
+/// A pipeline that can run.
+#[derive(Debug)]
+pub struct Plan {
+    /// The stages, each after those that it depends on.
+    pub stages: Vec<Stage>,
+}
+
+/// One stage.
+#[derive(Debug)]
+pub struct Stage {
+    /// As in the file.
+    pub name: String,
+    /// Indices of the stages that must have run before.
+    pub depends: Vec<usize>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a stage does.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Brings a dataset.
+    Dataset(Arc<DatasetPlan>),
+    /// Trains a network.
+    Train(Arc<TrainPlan>),
+    /// Exports it.
+    Export(Arc<ExportPlan>),
+    /// Proves that the ONNX answers as the network does.
+    Verify(VerifyPlan),
+    /// Evaluates the ONNX.
+    Eval(EvalPlan),
+}
+
+/// A dataset.
+#[derive(Debug)]
+pub struct DatasetPlan {
+    /// Its name in the ONNX.
+    pub name: String,
+    /// Which published one it is, if any.
+    pub published: Option<DatasetName>,
+    /// Folder of the files.
+    pub dir: PathBuf,
+    /// Class names in the order of the labels.
+    pub classes: Vec<String>,
+    /// Channels, height and width of an image.
+    pub image_shape: [usize; 3],
+}
+
+/// A training.
+#[derive(Debug)]
+pub struct TrainPlan {
+    /// What to train on.
+    pub dataset: Arc<DatasetPlan>,
+    /// The network as written.
+    pub model: ModelSpec,
+    /// The network with its shapes.
+    pub architecture: Architecture,
+    /// What the network sees of a pixel.
+    pub normalize: Normalize,
+    /// How to train.
+    pub settings: Settings,
+    /// Folder of the results.
+    pub folder: PathBuf,
+}
+
+/// An export.
+#[derive(Debug)]
+pub struct ExportPlan {
+    /// What to export.
+    pub train: Arc<TrainPlan>,
+    /// Which weights.
+    pub weights: Weights,
+    /// The .onnx.
+    pub file: PathBuf,
+    /// ONNX operator set.
+    pub opset: Opset,
+    /// Whether `probabilities` are an output.
+    pub probabilities: bool,
+}
+
+/// A proof.
+#[derive(Clone, Debug)]
+pub struct VerifyPlan {
+    /// The ONNX and the network.
+    pub export: Arc<ExportPlan>,
+    /// The images.
+    pub dataset: Arc<DatasetPlan>,
+    /// As written.
+    pub config: VerifyConfig,
+    /// Where the result goes.
+    pub file: PathBuf,
+}
+
+/// An evaluation.
+#[derive(Clone, Debug)]
+pub struct EvalPlan {
+    /// The ONNX.
+    pub export: Arc<ExportPlan>,
+    /// The images.
+    pub dataset: Arc<DatasetPlan>,
+    /// As written.
+    pub config: EvalConfig,
+    /// Where the result goes.
+    pub file: PathBuf,
+}
+
+impl Action {
+    /// The kind, as written in the file.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Dataset(_) => "dataset",
+            Self::Train(_) => "train",
+            Self::Export(_) => "export",
+            Self::Verify(_) => "verify",
+            Self::Eval(_) => "eval",
+        }
+    }
+
+    /// SHA-256 of all settings that the outputs depend on.
+    pub fn settings(&self) -> Sha256 {
+        let settings = match self {
+            Self::Dataset(plan) => json!({
+                "name": plan.name, "dir": plan.dir, "classes": plan.classes,
+            }),
+            Self::Train(plan) => plan.description(),
+            Self::Export(plan) => json!({
+                "train": plan.train.description(), "weights": plan.weights,
+                "file": plan.file, "opset": plan.opset.version(),
+                "probabilities": plan.probabilities,
+                "dataset": plan.train.dataset.name, "classes": plan.train.dataset.classes,
+            }),
+            Self::Verify(plan) => json!({
+                "tolerance": plan.config.tolerance, "images": plan.config.images,
+            }),
+            Self::Eval(plan) => json!({
+                "provider": plan.config.provider, "batch": plan.config.batch,
+                "threads": plan.config.threads,
+            }),
+        };
+        Sha256::of_bytes(settings.to_string().as_bytes())
+    }
+}
+
+impl TrainPlan {
+    fn description(&self) -> Value {
+        json!({
+            "model": self.model, "normalize": self.normalize, "settings": self.settings,
+        })
+    }
+
+    /// SHA-256 of all that decides the weights, but for the dataset.
+    pub fn settings_digest(&self) -> Sha256 {
+        Sha256::of_bytes(self.description().to_string().as_bytes())
+    }
+}
+
+/// Checks the whole pipeline.
+///
+/// # Errors
+///
+/// The first thing that is impossible, with its place in the file.
+pub fn plan(document: &Document) -> Result<Plan, ConfigError> {
+    let config: Config = document.parse()?;
+    let order = order(document, &config)?;
+    let mut planner = Planner {
+        document,
+        config: &config,
+        stages: Vec::with_capacity(order.len()),
+    };
+    for index in order {
+        planner.add(index)?;
+    }
+    Ok(Plan {
+        stages: planner.stages,
+    })
+}
+
+/// Positions in the file, each after those that it depends on; otherwise in
+/// the order of the file.
+fn order(document: &Document, config: &Config) -> Result<Vec<usize>, ConfigError> {
+    let mut order = Vec::new();
+    let mut path = Vec::new();
+    for index in 0..config.stages.len() {
+        visit(document, config, index, &mut path, &mut order)?;
+    }
+    Ok(order)
+}
+
+fn visit(
+    document: &Document,
+    config: &Config,
+    index: usize,
+    path: &mut Vec<usize>,
+    order: &mut Vec<usize>,
+) -> Result<(), ConfigError> {
+    if order.contains(&index) {
+        return Ok(());
+    }
+    path.push(index);
+    for reference in config.stages[index].value.references() {
+        let next = find(document, config, reference)?;
+        if let Some(start) = path.iter().position(|&stage| stage == next) {
+            let cycle = path[start..].iter().chain([&next]);
+            let names = cycle.filter_map(|&stage| config.stages.get_index(stage));
+            let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
+            return Err(document.invalid(
+                reference.referenced,
+                format!("the stages go in a circle: {}", names.join(" → ")),
+                Some("take one of the references out".to_owned()),
+            ));
+        }
+        visit(document, config, next, path, order)?;
+    }
+    path.pop();
+    order.push(index);
+    Ok(())
+}
+
+/// Position of the stage that is referred to.
+fn find(
+    document: &Document,
+    config: &Config,
+    reference: &Spanned<String>,
+) -> Result<usize, ConfigError> {
+    config.stages.get_index_of(&reference.value).ok_or_else(|| {
+        let names = config.stages.keys().map(String::as_str);
+        document.invalid(
+            reference.referenced,
+            format!("there is no stage `{}`", reference.value),
+            Some(suggestion(&reference.value, names)),
+        )
+    })
+}
+
+/// "did you mean", or what there is.
+fn suggestion<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let similar = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(wrong, name), name))
+        .filter(|(similarity, _)| *similarity > 0.8)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    match similar {
+        Some((_, name)) => format!("did you mean `{name}`?"),
+        None => format!("there are: {}", known.join(", ")),
+    }
+}
+
+struct Planner<'a> {
+    document: &'a Document,
+    config: &'a Config,
+    stages: Vec<Stage>,
+}
+
+impl Planner<'_> {
+    fn add(&mut self, index: usize) -> Result<(), ConfigError> {
+        let Some((name, stage)) = self.config.stages.get_index(index) else {
+            return Ok(());
+        };
+        let action = match &stage.value {
+            StageConfig::Dataset(config) => Action::Dataset(Arc::new(self.dataset(config)?)),
+            StageConfig::Train(config) => Action::Train(Arc::new(self.train(name, config, stage)?)),
+            StageConfig::Export(config) => Action::Export(Arc::new(self.export(config)?)),
+            StageConfig::Verify(config) => Action::Verify(self.verify(name, config, stage)?),
+            StageConfig::Eval(config) => Action::Eval(self.eval(name, config)?),
+        };
+        let references = stage.value.references().into_iter();
+        let mut depends: Vec<usize> = references
+            .filter_map(|reference| self.position(&reference.value))
+            .collect();
+        depends.sort_unstable();
+        depends.dedup();
+        self.stages.push(Stage {
+            name: name.clone(),
+            depends,
+            action,
+        });
+        Ok(())
+    }
+
+    /// Where a stage stands among those planned so far.
+    fn position(&self, name: &str) -> Option<usize> {
+        self.stages.iter().position(|stage| stage.name == name)
+    }
+
+    /// What the stage that is referred to does.
+    fn action(&self, reference: &Spanned<String>) -> Option<&Action> {
+        let position = self.position(&reference.value)?;
+        Some(&self.stages[position].action)
+    }
+
+    fn wrong_kind(&self, reference: &Spanned<String>, expected: &str) -> ConfigError {
+        let found = self.action(reference).map_or("missing", Action::kind);
+        self.document.invalid(
+            reference.referenced,
+            format!(
+                "`{}` is a stage of kind `{found}`, but one of kind `{expected}` is expected",
+                reference.value
+            ),
+            None,
+        )
+    }
+
+    fn dataset_of(&self, reference: &Spanned<String>) -> Result<Arc<DatasetPlan>, ConfigError> {
+        match self.action(reference) {
+            Some(Action::Dataset(plan)) => Ok(Arc::clone(plan)),
+            _ => Err(self.wrong_kind(reference, "dataset")),
+        }
+    }
+
+    fn train_of(&self, reference: &Spanned<String>) -> Result<Arc<TrainPlan>, ConfigError> {
+        match self.action(reference) {
+            Some(Action::Train(plan)) => Ok(Arc::clone(plan)),
+            _ => Err(self.wrong_kind(reference, "train")),
+        }
+    }
+
+    fn export_of(&self, reference: &Spanned<String>) -> Result<Arc<ExportPlan>, ConfigError> {
+        match self.action(reference) {
+            Some(Action::Export(plan)) => Ok(Arc::clone(plan)),
+            _ => Err(self.wrong_kind(reference, "export")),
+        }
+    }
+
+    /// The images of a stage that takes a model: as named, else those that
+    /// the network was trained on.
+    fn images(
+        &self,
+        reference: Option<&Spanned<String>>,
+        export: &ExportPlan,
+    ) -> Result<Arc<DatasetPlan>, ConfigError> {
+        let trained_on = &export.train.dataset;
+        let Some(reference) = reference else {
+            return Ok(Arc::clone(trained_on));
+        };
+        let dataset = self.dataset_of(reference)?;
+        if (dataset.image_shape, dataset.classes.len())
+            != (trained_on.image_shape, trained_on.classes.len())
+        {
+            return Err(self.document.invalid(
+                reference.referenced,
+                format!(
+                    "`{}` has images of {:?} in {} classes, but the network was made for {:?} \
+                     in {}",
+                    reference.value,
+                    dataset.image_shape,
+                    dataset.classes.len(),
+                    trained_on.image_shape,
+                    trained_on.classes.len()
+                ),
+                None,
+            ));
+        }
+        Ok(dataset)
+    }
+
+    fn dataset(&self, config: &DatasetConfig) -> Result<DatasetPlan, ConfigError> {
+        let name = &config.name.value;
+        let dir = config
+            .dir
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("data").join(name));
+        let invalid =
+            |problem: String, hint| self.document.invalid(config.name.referenced, problem, hint);
+        if let Some(classes) = &config.classes {
+            let split = dataset::load_split(&dir, Part::Test, classes.len())
+                .map_err(|error| invalid(error.to_string(), None))?;
+            return Ok(DatasetPlan {
+                name: name.clone(),
+                published: None,
+                dir,
+                classes: classes.clone(),
+                image_shape: split.images().image_shape(),
+            });
+        }
+        let published: DatasetName = name.parse().map_err(|_| {
+            let known = DatasetName::ALL.iter().map(|name| name.as_str());
+            let hint = suggestion(name, known);
+            invalid(
+                format!("`{name}` is not a dataset that Burnish fetches"),
+                Some(format!(
+                    "{hint}; for IDX files of your own, give `dir` and `classes` too"
+                )),
+            )
+        })?;
+        Ok(DatasetPlan {
+            name: name.clone(),
+            published: Some(published),
+            dir,
+            classes: published
+                .class_names()
+                .iter()
+                .map(|&class| class.to_owned())
+                .collect(),
+            image_shape: published.image_shape(),
+        })
+    }
+
+    fn train(
+        &self,
+        name: &str,
+        config: &TrainConfig,
+        stage: &Spanned<StageConfig>,
+    ) -> Result<TrainPlan, ConfigError> {
+        let dataset = self.dataset_of(&config.dataset)?;
+        let (model, architecture) = self.model(&config.model, &dataset)?;
+        let settings = config.settings();
+        // How many images there are is known only when the dataset is there.
+        settings.check(usize::MAX).map_err(|error| {
+            self.document
+                .invalid(stage.referenced, error.to_string(), None)
+        })?;
+        Ok(TrainPlan {
+            dataset,
+            model,
+            architecture,
+            normalize: config.normalize,
+            settings,
+            folder: self.config.output.join(name),
+        })
+    }
+
+    fn model(
+        &self,
+        reference: &Spanned<ModelRef>,
+        dataset: &DatasetPlan,
+    ) -> Result<(ModelSpec, Architecture), ConfigError> {
+        let (document, model) = match &reference.value {
+            ModelRef::BuiltIn(name) => {
+                let model = models::built_in(name).ok_or_else(|| {
+                    let known = models::BUILT_IN.iter().map(|(name, _)| *name);
+                    self.document.invalid(
+                        reference.referenced,
+                        format!("there is no built-in network `{name}`"),
+                        Some(suggestion(name, known)),
+                    )
+                })?;
+                (None, model)
+            }
+            ModelRef::File(path) => {
+                let document = Document::read(path)?;
+                let model = document.parse()?;
+                (Some(document), model)
+            }
+            ModelRef::Inline(model) => (Some(self.document.clone()), model.clone()),
+        };
+        let architecture = model.resolve(dataset.image_shape).map_err(|error| {
+            // A built-in network's layers are in no file of the user's.
+            let (document, location) = match &document {
+                Some(document) => (document, error.location),
+                None => (self.document, reference.referenced),
+            };
+            let [channels, height, width] = dataset.image_shape;
+            let input = format!("the images are {channels}×{height}×{width}");
+            document.invalid(location, error.to_string(), Some(input))
+        })?;
+        let classes = dataset.classes.len();
+        match architecture.output() {
+            Shape::Features(features) if features == classes => Ok((model, architecture)),
+            output => Err(self.document.invalid(
+                reference.referenced,
+                format!("the network gives {output} values, but there are {classes} classes"),
+                Some(format!("end it with `linear: {classes}`")),
+            )),
+        }
+    }
+
+    fn export(&self, config: &ExportConfig) -> Result<ExportPlan, ConfigError> {
+        let opset = match &config.opset {
+            None => Opset::default(),
+            Some(opset) => Opset::new(opset.value).map_err(|error| {
+                self.document
+                    .invalid(opset.referenced, error.to_string(), None)
+            })?,
+        };
+        Ok(ExportPlan {
+            train: self.train_of(&config.train)?,
+            weights: config.weights,
+            file: config
+                .file
+                .clone()
+                .unwrap_or_else(|| self.config.output.join("model.onnx")),
+            opset,
+            probabilities: config.probabilities,
+        })
+    }
+
+    fn verify(
+        &self,
+        name: &str,
+        config: &VerifyConfig,
+        stage: &Spanned<StageConfig>,
+    ) -> Result<VerifyPlan, ConfigError> {
+        if !(config.tolerance > 0.0 && config.tolerance.is_finite()) {
+            return Err(self.document.invalid(
+                stage.referenced,
+                format!("`tolerance`: {} is not a positive number", config.tolerance),
+                None,
+            ));
+        }
+        let export = self.export_of(&config.model)?;
+        Ok(VerifyPlan {
+            dataset: self.images(config.dataset.as_ref(), &export)?,
+            export,
+            config: config.clone(),
+            file: self.config.output.join(name).join("verification.json"),
+        })
+    }
+
+    fn eval(&self, name: &str, config: &EvalConfig) -> Result<EvalPlan, ConfigError> {
+        let export = self.export_of(&config.model)?;
+        Ok(EvalPlan {
+            dataset: self.images(config.dataset.as_ref(), &export)?,
+            export,
+            config: config.clone(),
+            file: self.config.output.join(name).join("evaluation.json"),
+        })
+    }
+}

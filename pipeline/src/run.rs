@@ -1,0 +1,162 @@
+//! Running what is not up to date.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::config::{ConfigError, Document, Override};
+use crate::lock::{self, Lock, Reason};
+use crate::plan::{Plan, Stage, plan};
+use crate::stages;
+
+/// A pipeline with what is known of its last run.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// The stages.
+    pub plan: Plan,
+    lock: Lock,
+    lock_path: PathBuf,
+}
+
+/// What to run, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// This stage and those before it; by default all.
+    pub stage: Option<String>,
+    /// Run what is up to date, too: the stage, or all.
+    pub force: bool,
+    /// ONNX Runtime's library, where it should not be searched for.
+    pub ort_lib: Option<PathBuf>,
+}
+
+/// A stage that is not in the pipeline.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no stage `{stage}`; there are: {stages}")]
+pub struct UnknownStage {
+    stage: String,
+    stages: String,
+}
+
+impl Pipeline {
+    /// Reads and checks the pipeline at `path`, and its lock file.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or the pipeline is not valid.
+    pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
+        let document = Document::read(path)?;
+        // Errors of the file itself come first, with its own lines.
+        let original = plan(&document)?;
+        let plan = if overrides.is_empty() {
+            original
+        } else {
+            plan(&document.with(overrides)?)?
+        };
+        let lock_path = lock::path_of(path);
+        Ok(Self {
+            plan,
+            lock: Lock::read(&lock_path)?,
+            lock_path,
+        })
+    }
+
+    /// Why each stage has to run, in order; `None` where it is up to date.
+    pub fn status(&self) -> Vec<(&Stage, Option<Reason>)> {
+        let mut reasons: Vec<Option<Reason>> = Vec::new();
+        for stage in &self.plan.stages {
+            let before = stage
+                .depends
+                .iter()
+                .find(|&&index| reasons[index].is_some());
+            let before = before.map(|&index| Reason::Before(self.plan.stages[index].name.clone()));
+            reasons.push(self.lock.reason(&self.plan, stage).or(before));
+        }
+        self.plan.stages.iter().zip(reasons).collect()
+    }
+
+    /// The stages that [`Self::run`] would run, with the reasons.
+    ///
+    /// # Errors
+    ///
+    /// When the stage that was asked for is not there.
+    pub fn pending(&self, options: &Options) -> Result<Vec<(&Stage, Reason)>, UnknownStage> {
+        let wanted = self.wanted(options)?;
+        let forced = |index: usize| {
+            let target = wanted.last() == Some(&index);
+            options.force && (options.stage.is_none() || target)
+        };
+        let status = self.status().into_iter().enumerate();
+        Ok(status
+            .filter(|(index, _)| wanted.contains(index))
+            .filter_map(|(index, (stage, reason))| {
+                let forced = forced(index).then_some(Reason::Forced);
+                Some((stage, forced.or(reason)?))
+            })
+            .collect())
+    }
+
+    /// Runs the stages that are not up to date, and records each when it is
+    /// done. Returns how many ran.
+    ///
+    /// # Errors
+    ///
+    /// The first stage that fails; what was done before it stays done.
+    pub fn run(&mut self, options: &Options) -> anyhow::Result<usize> {
+        let wanted = self.wanted(options)?;
+        let target = wanted.last().copied();
+        let context = stages::Context {
+            ort_lib: options.ort_lib.clone(),
+        };
+        let mut ran = 0;
+        for index in wanted {
+            let stage = &self.plan.stages[index];
+            let forced = options.force && (options.stage.is_none() || target == Some(index));
+            let reason = forced
+                .then_some(Reason::Forced)
+                .or_else(|| self.lock.reason(&self.plan, stage));
+            let Some(reason) = reason else {
+                announce(stage, "is up to date");
+                continue;
+            };
+            announce(stage, &format!("runs: {reason}"));
+            let started = Instant::now();
+            stages::run(&stage.action, &context)
+                .map_err(|error| error.context(format!("stage `{}` failed", stage.name)))?;
+            self.lock.record(&self.plan, stage, &self.lock_path)?;
+            announce(
+                stage,
+                &format!("done in {:.1} s", started.elapsed().as_secs_f64()),
+            );
+            ran += 1;
+        }
+        Ok(ran)
+    }
+
+    /// Positions of the stages that the options ask for, in order.
+    fn wanted(&self, options: &Options) -> Result<Vec<usize>, UnknownStage> {
+        let Some(name) = &options.stage else {
+            return Ok((0..self.plan.stages.len()).collect());
+        };
+        let stages = &self.plan.stages;
+        let position = stages.iter().position(|stage| stage.name == *name);
+        let Some(position) = position else {
+            let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+            return Err(UnknownStage {
+                stage: name.clone(),
+                stages: names.join(", "),
+            });
+        };
+        let mut wanted = BTreeSet::from([position]);
+        // Stages stand after those that they depend on.
+        for index in (0..=position).rev() {
+            if wanted.contains(&index) {
+                wanted.extend(&stages[index].depends);
+            }
+        }
+        Ok(wanted.into_iter().collect())
+    }
+}
+
+fn announce(stage: &Stage, what: &str) {
+    eprintln!("[{}] {} {what}", stage.name, stage.action.kind());
+}

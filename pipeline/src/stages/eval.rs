@@ -1,0 +1,28 @@
+//! `eval`: how well the ONNX does on the test images.
+
+use dataset::Part;
+use runtime::{ModelMetadata, Session, SessionOptions, evaluate, library};
+
+use crate::plan::EvalPlan;
+use crate::stages::Context;
+
+pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
+    let library = library::load(context.ort_lib.as_deref())?;
+    let options = SessionOptions {
+        provider: plan.config.provider.into(),
+        threads: plan.config.threads,
+    };
+    let mut session = Session::open(&library, &plan.export.file, &options)?;
+    if let Some(reason) = session.fallback() {
+        eprintln!("  note: running on the CPU, as CUDA cannot run: {reason}");
+    }
+    let metadata = ModelMetadata::of_model(session.model())?;
+    let test = plan.dataset.load(Part::Test)?;
+    let evaluation = evaluate(&mut session, &metadata, &test, plan.config.batch)?;
+    artifact::write(&plan.file, |file| {
+        serde_json::to_writer_pretty(&mut *file, &evaluation)?;
+        file.write_all(b"\n")
+    })?;
+    println!("{evaluation}");
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! The stages, a file each.
+
+mod dataset;
+mod eval;
+mod export;
+mod network;
+mod train;
+mod verify;
+
+use std::path::PathBuf;
+
+use crate::plan::Action;
+
+/// What stages need beside their plan.
+pub(crate) struct Context {
+    /// ONNX Runtime's library, where it should not be searched for.
+    pub(crate) ort_lib: Option<PathBuf>,
+}
+
+/// Runs one stage; its outputs are complete when it returns.
+pub(crate) fn run(action: &Action, context: &Context) -> anyhow::Result<()> {
+    match action {
+        Action::Dataset(plan) => dataset::run(plan),
+        Action::Train(plan) => train::run(plan),
+        Action::Export(plan) => export::run(plan),
+        Action::Verify(plan) => verify::run(plan, context),
+        Action::Eval(plan) => eval::run(plan, context),
+    }
+}
