@@ -1,18 +1,21 @@
 //! Gradients of a block: weights, bias and input.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use crate::forward::steps;
+use crate::convolution::{Convolution, GROUP};
 use crate::geometry::{Geometry, POOL, channel_stride};
 use crate::isa::{Isa, per_isa};
-use crate::pack::{pack_image, pack_weights_turned, tap_places};
+use crate::pack::{pack_images, pack_weights_turned, unpack_weights};
+use crate::region::{TapRegion, Window};
 use crate::scratch::Buffer;
 use crate::tile::{Product, Start};
 use crate::transpose::transpose;
 
-/// Most partial sums of the weight gradient. The batch is cut into so many parts whatever the
-/// number of threads, so that the order of summation, and with it the last bit of the result,
-/// does not depend on it.
+/// Most partial sums of the weight gradient. The batch is cut into parts whatever the number of
+/// threads, so that the order of summation, and with it the last bit of the result, does not
+/// depend on it.
 const MAX_PARTS: usize = 16;
 
 /// Values summed by one task when partial sums are added up.
@@ -45,7 +48,7 @@ pub(crate) struct Gradients<'a> {
 /// Computes the gradients of a block.
 pub(crate) fn backward(isa: Isa, g: &Geometry, saved: &Saved<'_>, gradients: Gradients<'_>) {
     let task = Task::new(isa, g, saved, gradients.input.is_some());
-    let part_images = g.batch.div_ceil(MAX_PARTS);
+    let part_images = g.batch.div_ceil(MAX_PARTS).next_multiple_of(GROUP);
     let parts = g.batch.div_ceil(part_images);
     let mut sums = Buffer::take(parts * task.part_len());
     let partials = sums.par_chunks_exact_mut(task.part_len()).enumerate();
@@ -57,66 +60,56 @@ pub(crate) fn backward(isa: Isa, g: &Geometry, saved: &Saved<'_>, gradients: Gra
         None => partials.for_each(|(part, sums)| task.part(range(part), sums, None)),
     }
     task.reduce(&mut sums);
-    task.unpack(&sums, gradients.weights, gradients.bias);
+    unpack_weights(isa, g, &sums, gradients.weights);
+    gradients
+        .bias
+        .copy_from_slice(&sums[task.weights_len()..][..g.out_channels]);
 }
 
-/// The output gradient of one image as the kernels read it: `[height, width, out_channels]`, each
-/// value at the place of the convolution's result that it belongs to.
-///
-/// For the input gradient it is spread by the strides and has a margin of zeros, so that the
-/// input gradient is a plain convolution with the turned kernel.
+/// The output gradient of an image as the kernels read it: `[height, width, out_channels]`, each
+/// value at the place of the convolution's result that it belongs to. For the input gradient
+/// these are spread by the strides, with zeros between them, so that the input gradient is a plain
+/// convolution with the turned kernel.
+#[derive(Clone, Copy)]
 struct Canvas {
-    height: usize,
-    width: usize,
-    /// Place of the first value.
-    origin: [usize; 2],
+    size: [usize; 2],
     /// Distance of two values.
     spread: [usize; 2],
-    /// Where the window of the input's first pixel begins.
-    window: [usize; 2],
+    channels: usize,
 }
 
 impl Canvas {
-    fn new(g: &Geometry, margin: bool) -> Canvas {
-        let used = g.used();
-        if !margin {
-            let [height, width] = used;
-            return Canvas {
-                height,
-                width,
-                origin: [0; 2],
-                spread: [1; 2],
-                window: [0; 2],
-            };
-        }
-        let before = [g.padding[0], g.padding[1]];
-        // The window of input pixel 0 begins `kernel - 1 - padding` before value 0.
-        let origin = [0, 1].map(|axis| (g.kernel[axis] - 1).saturating_sub(before[axis]));
-        let window = [0, 1].map(|axis| (before[axis] + 1).saturating_sub(g.kernel[axis]));
-        let size = [0, 1].map(|axis| {
-            let values = origin[axis] + (used[axis] - 1) * g.stride[axis] + 1;
-            let windows = window[axis] + g.input[axis] - 1 + g.kernel[axis];
-            values.max(windows)
-        });
+    fn new(g: &Geometry, with_input: bool) -> Canvas {
+        let spread = if with_input { g.stride } else { [1, 1] };
+        let size = [0, 1].map(|axis| (g.used()[axis] - 1) * spread[axis] + 1);
         Canvas {
-            height: size[0],
-            width: size[1],
-            origin,
-            spread: g.stride,
-            window,
+            size,
+            spread,
+            channels: g.out_channels,
         }
+    }
+
+    fn len(&self) -> usize {
+        self.size[0] * self.size[1] * self.channels
     }
 
     /// Distance of two rows and of two pixels of the convolution's result.
-    fn steps(&self, channels: usize) -> [usize; 2] {
-        [
-            self.spread[0] * self.width * channels,
-            self.spread[1] * channels,
-        ]
+    fn steps(&self) -> [usize; 2] {
+        let row = self.size[1] * self.channels;
+        [self.spread[0] * row, self.spread[1] * self.channels]
     }
 
-    fn first(&self, channels: usize) -> usize {
-        (self.origin[0] * self.width + self.origin[1]) * channels
+    /// The convolution that gives the input gradient.
+    fn window(&self, g: &Geometry) -> Window {
+        let before = |axis: usize| g.kernel[axis].cast_signed() - 1 - g.padding[axis].cast_signed();
+        Window {
+            size: self.size,
+            channels: self.channels,
+            kernel: g.kernel,
+            stride: [1, 1],
+            before: [before(0), before(1)],
+            outputs: g.input,
+        }
     }
 }
 
@@ -125,89 +118,73 @@ struct Task<'a> {
     isa: Isa,
     g: &'a Geometry,
     saved: &'a Saved<'a>,
+    window: Window,
     canvas: Canvas,
-    /// Places of the taps in the packed image: the rows of the weight gradient.
-    taps: Vec<usize>,
-    /// Columns of the weight gradient: the output channels, padded.
-    columns: usize,
-    /// For the input gradient.
-    input: Option<InputTask>,
-}
-
-/// What the input gradient needs.
-struct InputTask {
-    weights: Buffer,
-    /// Columns: the input channels, padded.
-    columns: usize,
-    /// Where the windows of the input's pixels begin in the canvas.
-    pixels: Vec<usize>,
-}
-
-impl InputTask {
-    fn new(g: &Geometry, weights: &[f32], canvas: &Canvas) -> InputTask {
-        let columns = channel_stride(g.in_channels);
-        let [top, left] = canvas.window;
-        let width = g.input[1];
-        let pixels = (0..g.input[0] * width)
-            .map(|i| ((top + i / width) * canvas.width + left + i % width) * g.out_channels)
-            .collect();
-        InputTask {
-            weights: pack_weights_turned(g, weights, columns),
-            columns,
-            pixels,
-        }
-    }
+    taps: Vec<TapRegion>,
+    /// For the input gradient: the turned weights and the convolution of the canvas with them.
+    input: Option<(Buffer, Convolution)>,
 }
 
 impl<'a> Task<'a> {
     fn new(isa: Isa, g: &'a Geometry, saved: &'a Saved<'a>, with_input: bool) -> Self {
-        let canvas = Canvas::new(g, with_input);
+        let (window, canvas) = (g.window(), Canvas::new(g, with_input));
+        let mut taps = window.tap_regions();
+        for place in taps.iter_mut().flat_map(|region| &mut region.taps) {
+            *place *= channel_stride(g.out_channels);
+        }
+        let input = with_input.then(|| {
+            let convolution = Convolution::new(canvas.window(g), g.in_channels, g.batch, GROUP);
+            (pack_weights_turned(isa, g, saved.weights), convolution)
+        });
         Task {
             isa,
             g,
             saved,
-            taps: tap_places(g),
-            columns: channel_stride(g.out_channels),
-            input: with_input.then(|| InputTask::new(g, saved.weights, &canvas)),
+            window,
             canvas,
+            taps,
+            input,
         }
     }
 
-    /// Values of a partial sum: the weight gradient `[taps, columns]` and the bias gradient.
+    /// Values of a weight gradient: `[taps, channel_stride]`.
+    fn weights_len(&self) -> usize {
+        self.g.taps() * channel_stride(self.g.out_channels)
+    }
+
+    /// Values of a partial sum: the weight gradient and the bias gradient.
     fn part_len(&self) -> usize {
-        (self.g.taps() + 1) * self.columns
+        self.weights_len() + channel_stride(self.g.out_channels)
     }
 
     /// Sums the gradients of some images into `sums` and writes their input gradients.
-    fn part(
-        &self,
-        images: std::ops::Range<usize>,
-        sums: &mut [f32],
-        mut input: Option<&mut [f32]>,
-    ) {
+    fn part(&self, images: Range<usize>, sums: &mut [f32], mut input: Option<&mut [f32]>) {
         let g = self.g;
-        let [padded_height, padded_width] = g.padded();
-        let mut packed = Buffer::take(padded_height * padded_width * g.in_channels);
-        let canvas_len = self.canvas.height * self.canvas.width * g.out_channels;
         // Whole vectors are read from the last pixel on.
-        let mut canvas = Buffer::zeroed(canvas_len + self.columns);
-        let (weights, bias) = sums.split_at_mut(g.taps() * self.columns);
+        let slack = channel_stride(g.out_channels);
+        let mut canvases = Buffer::zeroed(GROUP * self.canvas.len() + slack);
+        let (weights, bias) = sums.split_at_mut(self.weights_len());
         bias.fill(0.0);
-        for (i, image) in images.enumerate() {
-            self.paint(image, &mut canvas, &mut bias[..g.out_channels]);
-            pack_image(
-                self.isa,
-                g,
-                slice(self.saved.x, image, g.image_len()),
-                &mut packed,
-            );
-            let start = if i == 0 { Start::Zero } else { Start::Result };
-            self.weights_of(&packed, &canvas, start, weights);
-            if let (Some(task), Some(input)) = (&self.input, input.as_deref_mut()) {
+        for first in images.clone().step_by(GROUP) {
+            let count = GROUP.min(images.end - first);
+            for (image, canvas) in
+                (first..first + count).zip(canvases.chunks_exact_mut(self.canvas.len()))
+            {
+                self.paint(image, canvas, &mut bias[..g.out_channels]);
+            }
+            let x = &self.saved.x[first * g.image_len()..][..count * g.image_len()];
+            let start = if first == images.start {
+                Start::Zero
+            } else {
+                Start::Result
+            };
+            self.weights_of(x, &canvases, start, weights);
+            if let Some(input) = input.as_deref_mut() {
+                let place = (first - images.start) * g.image_len();
                 self.input_of(
-                    task,
-                    &canvas,
-                    &mut input[i * g.image_len()..][..g.image_len()],
+                    count,
+                    &canvases,
+                    &mut input[place..][..count * g.image_len()],
                 );
             }
         }
@@ -246,8 +223,7 @@ impl<'a> Task<'a> {
                 [g.out_channels, area],
             );
         }
-        let canvas = &mut canvas[self.canvas.first(g.out_channels)..];
-        let steps = self.canvas.steps(g.out_channels);
+        let steps = self.canvas.steps();
         if g.pool {
             let sources = slice(self.saved.sources, image, g.sources_len());
             unpool(self.isa, g, &pixels, sources, canvas, steps, bias);
@@ -256,46 +232,60 @@ impl<'a> Task<'a> {
         }
     }
 
-    /// Adds one image's weight gradient, `[taps, columns]`: the sum over all pixels of the
-    /// input at a tap times the output gradient.
-    fn weights_of(&self, packed: &[f32], canvas: &[f32], start: Start<'_>, weights: &mut [f32]) {
-        let g = self.g;
-        Product {
-            a: packed,
-            rows: &self.taps,
-            a_step: steps(g),
-            b: &canvas[self.canvas.first(g.out_channels)..],
-            b_step: self.canvas.steps(g.out_channels),
-            count: g.used(),
-            columns: g.out_channels,
+    /// Adds the weight gradient of some images, `[taps, channel_stride]`: the sum over all pixels
+    /// of the input at a tap times the output gradient.
+    fn weights_of(&self, x: &[f32], canvases: &[f32], start: Start<'_>, weights: &mut [f32]) {
+        let (g, steps, canvas) = (self.g, self.window.steps(), self.canvas.steps());
+        let images = x.len() / g.image_len();
+        let pixels = pack_images(self.isa, g, &self.window, x);
+        for region in &self.taps {
+            Product {
+                a: &pixels,
+                rows: &region.rows,
+                a_step: [
+                    self.window.image_len(),
+                    g.stride[0] * steps[0],
+                    g.stride[1] * steps[1],
+                ],
+                b: &canvases[region.first[0] * canvas[0] + region.first[1] * canvas[1]..],
+                b_step: [self.canvas.len(), canvas[0], canvas[1]],
+                count: [images, region.count[0], region.count[1]],
+                columns: g.out_channels,
+                results: &region.taps,
+            }
+            .run(self.isa, start, weights);
         }
-        .run(self.isa, start, weights, self.columns);
     }
 
-    /// Writes one image's input gradient: the canvas convolved with the turned kernel.
-    fn input_of(&self, task: &InputTask, canvas: &[f32], input: &mut [f32]) {
+    /// Writes the input gradient of some images: the canvases convolved with the turned kernel.
+    fn input_of(&self, images: usize, canvases: &[f32], input: &mut [f32]) {
+        let Some((weights, convolution)) = &self.input else {
+            return;
+        };
         let g = self.g;
-        let run = g.kernel[1] * g.out_channels;
-        let area = task.pixels.len();
-        let mut pixels = Buffer::take(area * task.columns);
-        Product {
-            a: canvas,
-            rows: &task.pixels,
-            a_step: [self.canvas.width * g.out_channels, 1],
-            b: &task.weights,
-            b_step: [run * task.columns, task.columns],
-            count: [g.kernel[0], run],
-            columns: g.in_channels,
-        }
-        .run(self.isa, Start::Zero, &mut pixels, task.columns);
-        transpose(
+        let mut pixels = Buffer::take(images * convolution.result_len());
+        convolution.run(
             self.isa,
-            &pixels,
-            task.columns,
-            input,
-            area,
-            [area, g.in_channels],
+            images,
+            canvases,
+            weights,
+            Start::Zero,
+            &mut pixels,
         );
+        let (area, stride) = (g.input[0] * g.input[1], channel_stride(g.in_channels));
+        for (pixels, planes) in pixels
+            .chunks_exact(convolution.result_len())
+            .zip(input.chunks_exact_mut(g.image_len()))
+        {
+            transpose(
+                self.isa,
+                pixels,
+                stride,
+                planes,
+                area,
+                [area, g.in_channels],
+            );
+        }
     }
 
     /// Adds all partial sums to the first, in order.
@@ -312,20 +302,6 @@ impl<'a> Task<'a> {
                     }
                 }
             });
-    }
-
-    /// Writes the summed gradients in Burn's order.
-    fn unpack(&self, sums: &[f32], weights: &mut [f32], bias: &mut [f32]) {
-        let g = self.g;
-        let area = g.kernel[0] * g.kernel[1];
-        for (o, filter) in weights.chunks_exact_mut(g.taps()).enumerate() {
-            for (c, plane) in filter.chunks_exact_mut(area).enumerate() {
-                for (tap, weight) in plane.iter_mut().enumerate() {
-                    *weight = sums[(tap * g.in_channels + c) * self.columns + o];
-                }
-            }
-        }
-        bias.copy_from_slice(&sums[g.taps() * self.columns..][..g.out_channels]);
     }
 }
 

@@ -2,11 +2,13 @@
 
 use rayon::prelude::*;
 
+use crate::convolution::{Convolution, GROUP};
 use crate::geometry::{Geometry, POOL, channel_stride};
 use crate::isa::{Isa, per_isa};
-use crate::pack::{pack_bias, pack_image, pack_weights};
+use crate::pack::{pack_bias, pack_images, pack_weights};
+use crate::region::Window;
 use crate::scratch::Buffer;
-use crate::tile::{Product, Start};
+use crate::tile::Start;
 use crate::transpose::transpose;
 
 /// A pooling window whose gradient ReLU stops.
@@ -14,23 +16,6 @@ pub(crate) const NO_SOURCE: u8 = 4;
 
 /// Channels that are pooled at once.
 const LANES: usize = 16;
-
-/// Pixels computed between two epilogues: enough for even tiles, few enough to stay in cache.
-const PIXELS: usize = 48;
-
-/// What all images of a batch share.
-struct Batch<'a> {
-    isa: Isa,
-    g: &'a Geometry,
-    weights: Buffer,
-    bias: Buffer,
-    /// Columns of a pixel: the output channels, padded.
-    columns: usize,
-    /// Output rows of the convolution computed at once.
-    rows: usize,
-    /// Where the pixels of these rows lie in the packed image.
-    pixels: Vec<usize>,
-}
 
 /// Computes the block for a batch.
 ///
@@ -49,122 +34,86 @@ pub(crate) fn forward(
     sources: &mut [u8],
 ) {
     let batch = Batch::new(isa, g, weights, bias);
-    let images = x.par_chunks_exact(g.image_len());
-    let outputs = out.par_chunks_exact_mut(g.output_len());
+    let images = x.par_chunks(batch.group * g.image_len());
+    let outputs = out.par_chunks_mut(batch.group * g.output_len());
     if sources.is_empty() {
         images
             .zip(outputs)
-            .for_each(|(image, out)| batch.image(image, out, &mut []));
+            .for_each(|(images, out)| batch.images(images, out, &mut []));
     } else {
-        let sources = sources.par_chunks_exact_mut(g.sources_len());
+        let sources = sources.par_chunks_mut(batch.group * g.sources_len());
         images
             .zip(outputs)
             .zip(sources)
-            .for_each(|((image, out), sources)| {
-                batch.image(image, out, sources);
+            .for_each(|((images, out), sources)| {
+                batch.images(images, out, sources);
             });
     }
 }
 
+/// What all images of a batch share.
+struct Batch<'a> {
+    isa: Isa,
+    g: &'a Geometry,
+    window: Window,
+    convolution: Convolution,
+    weights: Buffer,
+    bias: Buffer,
+    /// Images computed together.
+    group: usize,
+}
+
 impl<'a> Batch<'a> {
     fn new(isa: Isa, g: &'a Geometry, weights: &[f32], bias: Option<&[f32]>) -> Self {
-        let columns = channel_stride(g.out_channels);
-        let [height, width] = g.used();
-        let rows = PIXELS.div_ceil(width).next_multiple_of(POOL).min(height);
-        let [image_row, image_pixel] = steps(g);
-        let pixels = (0..rows * width)
-            .map(|pixel| pixel / width * image_row + pixel % width * image_pixel)
-            .collect();
+        let window = g.window();
+        let group = if window.before == [0, 0] { 1 } else { GROUP };
         Batch {
             isa,
             g,
-            weights: pack_weights(g, weights, columns),
-            bias: pack_bias(bias, columns),
-            columns,
-            rows,
-            pixels,
+            window,
+            convolution: Convolution::new(window, g.out_channels, g.batch, group),
+            weights: pack_weights(isa, g, weights),
+            bias: pack_bias(g, bias),
+            group,
         }
     }
 
-    /// Computes one image.
-    fn image(&self, image: &[f32], out: &mut [f32], sources: &mut [u8]) {
+    /// Computes some images.
+    fn images(&self, images: &[f32], out: &mut [f32], sources: &mut [u8]) {
         let g = self.g;
-        let [padded_height, padded_width] = g.padded();
-        let mut packed = Buffer::take(padded_height * padded_width * g.in_channels);
-        pack_image(self.isa, g, image, &mut packed);
-        let mut sums = Buffer::take(self.pixels.len() * self.columns);
-        let mut pooled = Buffer::take(self.pixels.len() / POOL * self.columns);
-        let height = g.used()[0];
-        for y in (0..height).step_by(self.rows) {
-            let rows = self.rows.min(height - y);
-            self.convolve(&packed, y, rows, &mut sums);
-            self.finish(y, rows, &mut sums, &mut pooled, out, sources);
+        let count = images.len() / g.image_len();
+        let pixels = pack_images(self.isa, g, &self.window, images);
+        let mut sums = Buffer::take(count * self.convolution.result_len());
+        let start = Start::Row(&self.bias);
+        self.convolution
+            .run(self.isa, count, &pixels, &self.weights, start, &mut sums);
+        let sums = sums.chunks_exact_mut(self.convolution.result_len());
+        for (i, (sums, out)) in sums.zip(out.chunks_exact_mut(g.output_len())).enumerate() {
+            let sources = match sources {
+                [] => &mut [],
+                _ => &mut sources[i * g.sources_len()..][..g.sources_len()],
+            };
+            self.finish(sums, out, sources);
         }
     }
 
-    /// Computes `rows` rows of the convolution from row `y` on.
-    fn convolve(&self, packed: &[f32], y: usize, rows: usize, sums: &mut [f32]) {
+    /// Applies ReLU and pooling to the sums of one image and writes them to the output.
+    fn finish(&self, sums: &mut [f32], out: &mut [f32], sources: &mut [u8]) {
         let g = self.g;
-        let run = g.kernel[1] * g.in_channels;
-        Product {
-            a: &packed[y * steps(g)[0]..],
-            rows: &self.pixels[..rows * g.used()[1]],
-            a_step: [g.padded()[1] * g.in_channels, 1],
-            b: &self.weights,
-            b_step: [run * self.columns, self.columns],
-            count: [g.kernel[0], run],
-            columns: g.out_channels,
-        }
-        .run(self.isa, Start::Row(&self.bias), sums, self.columns);
-    }
-
-    /// Applies ReLU and pooling to `rows` rows of sums and writes them to the output.
-    fn finish(
-        &self,
-        y: usize,
-        rows: usize,
-        sums: &mut [f32],
-        pooled: &mut [f32],
-        out: &mut [f32],
-        sources: &mut [u8],
-    ) {
-        let g = self.g;
-        let [height, width] = g.output();
-        let (first, count) = if g.pool {
-            (y / POOL * width, rows / POOL * width)
-        } else {
-            (y * width, rows * width)
-        };
-        let sources = match sources {
-            [] => sources,
-            sources => &mut sources[first * self.columns..][..count * self.columns],
-        };
-        let pixels: &[f32] = if g.pool {
-            let pooled = &mut pooled[..count * self.columns];
-            pool(self.isa, g, sums, self.columns, pooled, sources);
-            pooled
+        let stride = channel_stride(g.out_channels);
+        let area = g.output()[0] * g.output()[1];
+        let size = [area, g.out_channels];
+        if g.pool {
+            let mut pooled = Buffer::take(area * stride);
+            pool(self.isa, g, sums, stride, &mut pooled, sources);
+            transpose(self.isa, &pooled, stride, out, area, size);
         } else {
             if g.relu {
-                relu(self.isa, &mut sums[..count * self.columns]);
+                relu(self.isa, sums);
             }
-            sums
-        };
-        let planes = &mut out[first..];
-        transpose(
-            self.isa,
-            pixels,
-            self.columns,
-            planes,
-            height * width,
-            [count, g.out_channels],
-        );
+            transpose(self.isa, sums, stride, out, area, size);
+        }
     }
-}
-
-/// Distance in the packed image of two output rows and of two output pixels.
-pub(crate) fn steps(g: &Geometry) -> [usize; 2] {
-    let pixel = g.in_channels;
-    [g.stride[0] * g.padded()[1] * pixel, g.stride[1] * pixel]
 }
 
 per_isa! {

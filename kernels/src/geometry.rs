@@ -1,5 +1,7 @@
 //! Shapes of a convolution block, worked out once.
 
+use crate::region::Window;
+
 /// Side and stride of the pooling windows.
 pub(crate) const POOL: usize = 2;
 
@@ -75,10 +77,29 @@ impl Geometry {
         }
     }
 
-    /// Height and width of the padded input that the used outputs read.
-    pub(crate) fn padded(&self) -> [usize; 2] {
+    /// Whether images are stored with their padding: cheaper than regions for few channels.
+    pub(crate) fn stores_padding(&self) -> bool {
+        self.padding != [0; 4] && self.in_channels * self.kernel[1] < 16
+    }
+
+    /// The convolution over packed images.
+    pub(crate) fn window(&self) -> Window {
         let used = self.used();
-        [0, 1].map(|axis| (used[axis] - 1) * self.stride[axis] + self.kernel[axis])
+        let [top, left, ..] = self.padding;
+        let (size, before) = if self.stores_padding() {
+            let read = |axis: usize| (used[axis] - 1) * self.stride[axis] + self.kernel[axis];
+            ([read(0), read(1)], [0, 0])
+        } else {
+            (self.input, [top.cast_signed(), left.cast_signed()])
+        };
+        Window {
+            size,
+            channels: self.in_channels,
+            kernel: self.kernel,
+            stride: self.stride,
+            before,
+            outputs: used,
+        }
     }
 
     /// Values of one image.

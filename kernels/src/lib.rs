@@ -13,12 +13,14 @@
 mod attach;
 mod backward;
 mod block;
+mod convolution;
 mod forward;
 mod geometry;
 mod isa;
 mod pack;
 #[cfg(test)]
 mod reference;
+mod region;
 mod scratch;
 mod switch;
 #[cfg(test)]

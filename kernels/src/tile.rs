@@ -14,26 +14,28 @@ mod portable;
 
 use crate::isa::{Isa, Kind};
 
-/// `c[i][n] (+)= Σ_o Σ_j a[rows[i] + o·a_step[0] + j·a_step[1]] · b[o·b_step[0] + j·b_step[1] + n]`
-/// over `o < count[0]`, `j < count[1]`, for all rows `i` and all `n < columns`.
+/// `c[results[i] + n] = start + Σ a[rows[i] + s·a_step] · b[s·b_step + n]`, summed over all steps
+/// `s` = (outer, middle, inner) below `count`, for all rows `i` and all `n < columns`.
 ///
-/// Columns are computed in whole vectors: `b` is read, and `c` written, up to
-/// [`padded`]`(columns)`, and what stands in `c` past `columns` is unspecified.
+/// Columns are computed in whole vectors: `b` is read, and `c` written, up to the next multiple
+/// of the vector's width, and what stands there in `c` past `columns` is unspecified.
 pub(crate) struct Product<'a> {
     /// Left operand, indexed by row and step.
     pub a: &'a [f32],
     /// Where each row starts in `a`.
     pub rows: &'a [usize],
-    /// Distance in `a` of an outer and of an inner step.
-    pub a_step: [usize; 2],
+    /// Distances in `a` of two steps.
+    pub a_step: [usize; 3],
     /// Right operand, indexed by step and column.
     pub b: &'a [f32],
-    /// Distance in `b` of an outer and of an inner step.
-    pub b_step: [usize; 2],
-    /// Number of outer and of inner steps.
-    pub count: [usize; 2],
+    /// Distances in `b` of two steps.
+    pub b_step: [usize; 3],
+    /// Number of steps.
+    pub count: [usize; 3],
     /// Columns that are wanted.
     pub columns: usize,
+    /// Where each row's result starts in `c`.
+    pub results: &'a [usize],
 }
 
 /// What a sum starts from.
@@ -51,15 +53,20 @@ pub(crate) enum Start<'a> {
 struct Tile {
     a: *const f32,
     rows: *const usize,
-    a_step: [usize; 2],
+    a_step: [usize; 3],
     b: *const f32,
-    b_step: [usize; 2],
-    count: [usize; 2],
-    /// First row of the values to start from; null for zero.
-    start: *const f32,
-    start_step: usize,
+    b_step: [usize; 3],
+    count: [usize; 3],
+    start: TileStart,
     c: *mut f32,
-    c_step: usize,
+    results: *const usize,
+}
+
+/// What the sums of a tile start from.
+enum TileStart {
+    Zero,
+    Row(*const f32),
+    Result,
 }
 
 /// Computes one tile; the number of rows and of vectors is part of the kernel.
@@ -100,29 +107,23 @@ impl KernelSet {
     }
 }
 
-/// The number of columns that are read and written for this many wanted ones.
-pub(crate) fn padded(isa: Isa, columns: usize) -> usize {
-    columns.next_multiple_of(isa.width())
-}
-
 impl Product<'_> {
-    /// Computes the product into `c`, whose rows lie `c_step` apart.
+    /// Computes the product into `c`.
     ///
     /// # Panics
     /// If an operand is too short for what the description reaches.
-    pub(crate) fn run(&self, isa: Isa, start: Start<'_>, c: &mut [f32], c_step: usize) {
+    pub(crate) fn run(&self, isa: Isa, start: Start<'_>, c: &mut [f32]) {
         if self.rows.is_empty() || self.columns == 0 {
             return;
         }
-        self.check(isa, start, c.len(), c_step);
+        self.check(isa, start, c.len());
         let set = KernelSet::of(isa);
         let vectors = self.columns.div_ceil(isa.width());
         let mut column = 0;
         for block in even_blocks(vectors, set.max_vectors()) {
-            let max_rows = set.rows[block - 1];
             let mut row = 0;
-            for height in even_blocks(self.rows.len(), max_rows) {
-                let tile = self.tile(start, c, c_step, row, column);
+            for height in even_blocks(self.rows.len(), set.rows[block - 1]) {
+                let tile = self.tile(start, c, row, column);
                 // SAFETY: `check` showed that every row and column is inside the operands, and
                 // an `Isa` exists only where the CPU has its instructions.
                 unsafe { set.kernels[block - 1][height - 1](&tile) };
@@ -133,20 +134,7 @@ impl Product<'_> {
     }
 
     /// The tile that begins at `row` and `column`; `check` has shown them to be inside.
-    fn tile(
-        &self,
-        start: Start<'_>,
-        c: &mut [f32],
-        c_step: usize,
-        row: usize,
-        column: usize,
-    ) -> Tile {
-        let c = c[row * c_step + column..].as_mut_ptr();
-        let (start, start_step) = match start {
-            Start::Zero => (std::ptr::null(), 0),
-            Start::Row(values) => (values[column..].as_ptr(), 0),
-            Start::Result => (c.cast_const(), c_step),
-        };
+    fn tile(&self, start: Start<'_>, c: &mut [f32], row: usize, column: usize) -> Tile {
         Tile {
             a: self.a.as_ptr(),
             rows: self.rows[row..].as_ptr(),
@@ -154,32 +142,43 @@ impl Product<'_> {
             b: self.b[column..].as_ptr(),
             b_step: self.b_step,
             count: self.count,
-            start,
-            start_step,
-            c,
-            c_step,
+            start: match start {
+                Start::Zero => TileStart::Zero,
+                Start::Row(values) => TileStart::Row(values[column..].as_ptr()),
+                Start::Result => TileStart::Result,
+            },
+            c: c[column..].as_mut_ptr(),
+            results: self.results[row..].as_ptr(),
         }
     }
 
     /// Panics unless all that the kernels will touch is inside the operands.
-    fn check(&self, isa: Isa, start: Start<'_>, c_len: usize, c_step: usize) {
-        let width = padded(isa, self.columns);
-        let last = |step: [usize; 2]| {
-            self.count[0].saturating_sub(1) * step[0] + self.count[1].saturating_sub(1) * step[1]
+    fn check(&self, isa: Isa, start: Start<'_>, c_len: usize) {
+        let width = self.columns.next_multiple_of(isa.width());
+        let most = |places: &[usize]| places.iter().copied().max().unwrap_or(0);
+        let last = |step: [usize; 3]| -> usize {
+            step.iter()
+                .zip(self.count)
+                .map(|(step, count)| count.saturating_sub(1) * step)
+                .sum()
         };
-        let last_row = self.rows.iter().copied().max().unwrap_or(0);
-        assert!(
-            last_row + last(self.a_step) < self.a.len(),
-            "left operand is too short"
+        assert_eq!(
+            self.rows.len(),
+            self.results.len(),
+            "rows and results differ in number"
         );
-        assert!(
-            last(self.b_step) + width <= self.b.len(),
-            "right operand is too short"
-        );
-        assert!(
-            (self.rows.len() - 1) * c_step + width <= c_len,
-            "result is too short"
-        );
+        if self.count.iter().all(|&count| count > 0) {
+            assert!(
+                most(self.rows) + last(self.a_step) < self.a.len(),
+                "left operand is too short"
+            );
+            assert!(
+                last(self.b_step) + width <= self.b.len(),
+                "right operand is too short"
+            );
+        }
+        assert!(width <= self.b.len(), "right operand is too short");
+        assert!(most(self.results) + width <= c_len, "result is too short");
         if let Start::Row(values) = start {
             assert!(width <= values.len(), "row to start from is too short");
         }

@@ -1,6 +1,6 @@
 //! The tile kernel, written once for all instruction sets.
 
-use super::Tile;
+use super::{Tile, TileStart};
 
 /// A vector of `f32`.
 ///
@@ -26,44 +26,58 @@ pub(super) trait Lanes: Copy {
 /// As [`super::Kernel`].
 #[inline(always)]
 pub(super) unsafe fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
-    // SAFETY: the caller vouches for every place that the tile's description reaches.
+    // SAFETY: the caller vouches for every place that the tile's description reaches. Rows that
+    // no step reads are not dereferenced: their pointers are formed without `add`'s promise.
     unsafe {
+        let mut rows = [tile.a; ROWS];
+        let mut results = [tile.c; ROWS];
+        for i in 0..ROWS {
+            rows[i] = tile.a.wrapping_add(*tile.rows.add(i));
+            results[i] = tile.c.add(*tile.results.add(i));
+        }
         let mut sums = [[L::splat(0.0); VECTORS]; ROWS];
-        if !tile.start.is_null() {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for (vector, sum) in sums.iter_mut().enumerate() {
-                    *sum = L::load(tile.start.add(row * tile.start_step + vector * L::WIDTH));
+        match tile.start {
+            TileStart::Zero => {}
+            TileStart::Row(values) => sums = [load(values); ROWS],
+            TileStart::Result => {
+                for (sums, result) in sums.iter_mut().zip(results) {
+                    *sums = load(result);
                 }
             }
-        }
-        let mut rows = [tile.a; ROWS];
-        for (i, row) in rows.iter_mut().enumerate() {
-            *row = tile.a.add(*tile.rows.add(i));
         }
         for outer in 0..tile.count[0] {
-            let mut a = outer * tile.a_step[0];
-            let mut b = tile.b.add(outer * tile.b_step[0]);
-            for _ in 0..tile.count[1] {
-                let mut values = [L::splat(0.0); VECTORS];
-                for (vector, value) in values.iter_mut().enumerate() {
-                    *value = L::load(b.add(vector * L::WIDTH));
-                }
-                for (row, sums) in rows.iter().zip(sums.iter_mut()) {
-                    let factor = L::splat(*row.add(a));
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum = factor.mul_add(value, *sum);
+            for middle in 0..tile.count[1] {
+                let mut a = outer * tile.a_step[0] + middle * tile.a_step[1];
+                let mut b = tile.b.add(outer * tile.b_step[0] + middle * tile.b_step[1]);
+                for _ in 0..tile.count[2] {
+                    let values: [L; VECTORS] = load(b);
+                    for (row, sums) in rows.iter().zip(sums.iter_mut()) {
+                        let factor = L::splat(*row.add(a));
+                        for (sum, value) in sums.iter_mut().zip(values) {
+                            *sum = factor.mul_add(value, *sum);
+                        }
                     }
+                    a += tile.a_step[2];
+                    b = b.wrapping_add(tile.b_step[2]);
                 }
-                a += tile.a_step[1];
-                b = b.wrapping_add(tile.b_step[1]);
             }
         }
-        for (row, sums) in sums.iter().enumerate() {
+        for (sums, result) in sums.iter().zip(results) {
             for (vector, sum) in sums.iter().enumerate() {
-                sum.store(tile.c.add(row * tile.c_step + vector * L::WIDTH));
+                sum.store(result.add(vector * L::WIDTH));
             }
         }
     }
+}
+
+/// Reads vectors that stand side by side.
+///
+/// # Safety
+/// As [`Lanes::load`], for all of them.
+#[inline(always)]
+unsafe fn load<L: Lanes, const VECTORS: usize>(from: *const f32) -> [L; VECTORS] {
+    // SAFETY: the caller vouches for the values.
+    std::array::from_fn(|vector| unsafe { L::load(from.add(vector * L::WIDTH)) })
 }
 
 /// The table of kernels of an instruction set: `tile::<rows, vectors>` for all sizes.

@@ -1,0 +1,62 @@
+//! Transposing 8×8 values in registers.
+
+use std::arch::x86_64::{
+    __m256, _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_setzero_ps, _mm256_shuffle_ps,
+    _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+};
+
+/// Transposes a block of 8×8 values.
+///
+/// # Safety
+/// `from` must be readable and `to` writable for eight rows of eight values that lie `from_step`
+/// and `to_step` apart, and the CPU must have AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn transpose_block(
+    from: *const f32,
+    from_step: usize,
+    to: *mut f32,
+    to_step: usize,
+) {
+    let mut rows = [_mm256_setzero_ps(); 8];
+    for (i, row) in rows.iter_mut().enumerate() {
+        // SAFETY: the caller vouches for eight rows of eight values.
+        *row = unsafe { _mm256_loadu_ps(from.add(i * from_step)) };
+    }
+    for (i, column) in transposed(rows).into_iter().enumerate() {
+        // SAFETY: as above.
+        unsafe { _mm256_storeu_ps(to.add(i * to_step), column) };
+    }
+}
+
+/// The columns of eight rows: pairs of values, then fours, then halves of the register are
+/// brought together.
+#[target_feature(enable = "avx2")]
+fn transposed(r: [__m256; 8]) -> [__m256; 8] {
+    let pairs = [0, 2, 4, 6].map(|i| {
+        (
+            _mm256_unpacklo_ps(r[i], r[i + 1]),
+            _mm256_unpackhi_ps(r[i], r[i + 1]),
+        )
+    });
+    let fours = |a: (__m256, __m256), b: (__m256, __m256)| {
+        [
+            _mm256_shuffle_ps::<0x44>(a.0, b.0),
+            _mm256_shuffle_ps::<0xee>(a.0, b.0),
+            _mm256_shuffle_ps::<0x44>(a.1, b.1),
+            _mm256_shuffle_ps::<0xee>(a.1, b.1),
+        ]
+    };
+    let (top, bottom) = (fours(pairs[0], pairs[1]), fours(pairs[2], pairs[3]));
+    let low = |i: usize| _mm256_permute2f128_ps::<0x20>(top[i], bottom[i]);
+    let high = |i: usize| _mm256_permute2f128_ps::<0x31>(top[i], bottom[i]);
+    [
+        low(0),
+        low(1),
+        low(2),
+        low(3),
+        high(0),
+        high(1),
+        high(2),
+        high(3),
+    ]
+}
