@@ -115,9 +115,9 @@ pub enum ExportError {
     },
     /// A constant that follows the input's values.
     #[error(
-        "a constant {shape:?} used by {operation} differs between captures with the same sizes: \
-         `forward` reads an input's values (`into_data`, `into_scalar`) or makes random ones, \
-         and the graph would keep those of the sample"
+        "a constant {shape:?} used by {operation} differs from capture to capture: `forward` \
+         computes it outside the graph from an input's values (`into_data`, `into_scalar`), \
+         from a symbolic size or at random, and the model would keep the sample's"
     )]
     BakedInput {
         /// The operation that uses it.

@@ -1,5 +1,7 @@
 //! The graph between capture and ONNX: Burn's operations, with sizes explained.
 
+use std::collections::BTreeMap;
+
 use burn::backend::ir::{OperationIr, TensorIr};
 use burn::tensor::{DType, TensorData};
 
@@ -51,11 +53,20 @@ pub(crate) struct RangeExtent {
     pub step: i64,
 }
 
+/// `start, start + step, ..`: a constant whose length depends on a symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progression {
+    pub start: i64,
+    pub step: i64,
+}
+
 /// A graph whose sizes are explained.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
     pub symbols: Symbols,
     pub values: Vec<Value>,
+    /// Values that are computed from a size alone.
+    pub progressions: BTreeMap<ValueId, Progression>,
     pub operations: Vec<Operation>,
     pub inputs: Vec<ValueId>,
     pub outputs: Vec<ValueId>,

@@ -16,8 +16,8 @@ use burn::tensor::{DType, Slice, TensorData};
 use crate::capture::{Capture, Parameter};
 use crate::describe::operation_name;
 use crate::error::ExportError;
-use crate::extent::{Extent, Symbols};
-use crate::graph::{Graph, Operation, RangeExtent, Value, ValueId};
+use crate::extent::{Extent, Formula, Symbols};
+use crate::graph::{Graph, Operation, Progression, RangeExtent, Value, ValueId};
 use crate::{dead, linear, scope};
 
 /// Aligns the captures, the first of which is the base.
@@ -29,12 +29,14 @@ pub(crate) fn resolve(
     let mut traces: Vec<Trace> = captures.into_iter().map(Trace::new).collect();
     require_same_structure(&traces, &symbols)?;
     require_used(&traces[0], input_names)?;
-    let values = values(&traces, &symbols)?;
+    let progressions = progressions(&traces, &symbols);
+    let values = values(&traces, &symbols, &progressions)?;
     let operations = operations(&traces, &symbols)?;
     let base = traces.swap_remove(0);
     let mut graph = Graph {
         symbols,
         values,
+        progressions,
         operations,
         inputs: base.inputs,
         outputs: base.outputs,
@@ -274,14 +276,56 @@ fn require_used(trace: &Trace, names: &[String]) -> Result<(), ExportError> {
     Ok(())
 }
 
-fn values(traces: &[Trace], symbols: &Symbols) -> Result<Vec<Value>, ExportError> {
+/// Constants that count, `start + step · i`, with a length that is explained.
+fn progressions(traces: &[Trace], symbols: &Symbols) -> BTreeMap<ValueId, Progression> {
+    let base = &traces[0];
+    let constants = base.data.keys().filter(|id| !base.inputs.contains(id));
+    constants
+        .filter_map(|id| {
+            let [length] = &shape(traces, id.0)[..] else {
+                return None;
+            };
+            let varies = length.fixed().is_none();
+            let explained = symbols.explain(length) != Formula::Unexplained;
+            let known = traces.iter().map(|trace| progression(trace.data.get(id)?));
+            let known: Vec<Progression> = known.collect::<Option<_>>()?;
+            let same = known.iter().all(|other| *other == known[0]);
+            (varies && explained && same).then_some((*id, known[0]))
+        })
+        .collect()
+}
+
+fn progression(data: &TensorData) -> Option<Progression> {
+    let values = data.clone().convert::<f64>();
+    let values = values.as_slice::<f64>().ok()?;
+    let [first, second, ..] = values else {
+        return None;
+    };
+    let step = second - first;
+    let whole = first.fract() == 0.0 && step.fract() == 0.0;
+    let mut expected = values.iter().enumerate();
+    let counts = expected.all(|(at, value)| *value == first + step * at as f64);
+    (whole && counts).then_some(Progression {
+        start: *first as i64,
+        step: step as i64,
+    })
+}
+
+fn values(
+    traces: &[Trace],
+    symbols: &Symbols,
+    progressions: &BTreeMap<ValueId, Progression>,
+) -> Result<Vec<Value>, ExportError> {
     let base = &traces[0];
     let tied = tied(&base.parameters);
     (0..base.tensors.len())
         .map(|position| {
             let id = ValueId(position);
             let shape = shape(traces, position);
-            let data = constant(traces, id, &shape, symbols)?;
+            let data = match progressions.get(&id) {
+                Some(_) => None,
+                None => constant(traces, id, &shape, symbols)?,
+            };
             let name = base.parameters.get(&id).map(|parameter| {
                 let first = tied.get(&parameter.id.to_string());
                 first.unwrap_or(&parameter.path).clone()

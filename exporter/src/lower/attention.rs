@@ -62,26 +62,17 @@ fn hide(cx: &mut Context, scores: ValueId, mask: ValueId, dtype: DType) -> Value
     cx.compute(Node::new("Where").inputs([mask, lowest, scores]), dtype)
 }
 
-/// True above the diagonal: `key > query`, [queries, keys].
+/// True where a key comes after its query, [queries, keys]; the last query
+/// stands at the last key.
 fn future(cx: &mut Context, op: &AttentionOpIr) -> Result<ValueId, Refusal> {
     let (queries, keys) = (cx.shape(&op.query)[2].clone(), cx.shape(&op.key)[2].clone());
-    let queries = positions(cx, &queries)?;
+    let ahead = cx.extent(&keys.minus(&queries))?;
+    let query = cx.positions(&queries)?;
+    let query = cx.apply("Add", [query, ahead]);
     let column = cx.integers(&[-1, 1]);
-    let queries = cx.apply("Reshape", [queries, column]);
-    let keys = positions(cx, &keys)?;
-    Ok(cx.compute(Node::new("Greater").inputs([keys, queries]), BOOL))
-}
-
-/// `0, 1, .. size - 1`
-pub(super) fn positions(
-    cx: &mut Context,
-    size: &crate::extent::Extent,
-) -> Result<ValueId, Refusal> {
-    let size = cx.extent(size)?;
-    let scalar = cx.integers(&[]);
-    let size = cx.apply("Reshape", [size, scalar]);
-    let (zero, one) = (cx.integer(0), cx.integer(1));
-    Ok(cx.apply("Range", [zero, size, one]))
+    let query = cx.apply("Reshape", [query, column]);
+    let key = cx.positions(&keys)?;
+    Ok(cx.compute(Node::new("Greater").inputs([key, query]), BOOL))
 }
 
 /// The softmax of nothing but -∞ is NaN.

@@ -6,7 +6,7 @@ use burn::backend::ir::{ScalarIr, TensorIr};
 use burn::tensor::{DType, TensorData};
 
 use crate::extent::{Extent, Formula};
-use crate::graph::{Graph, Operation, RangeExtent, Value, ValueId};
+use crate::graph::{Graph, Operation, Progression, RangeExtent, Value, ValueId};
 use crate::node::{Node, Program};
 use crate::opset::Opset;
 
@@ -48,7 +48,8 @@ impl Context {
             .map(|(position, _)| ValueId(position))
             .chain(graph.inputs.iter().copied())
             .collect();
-        Self {
+        let progressions = graph.progressions.clone();
+        let mut context = Self {
             graph,
             opset,
             nodes: Vec::new(),
@@ -59,7 +60,12 @@ impl Context {
             counts: Vec::new(),
             ranges: Vec::new(),
             scalars: Vec::new(),
+        };
+        for (id, progression) in progressions {
+            // Their lengths are explained, so this cannot be refused.
+            let _ = context.progression(id, progression);
         }
+        context
     }
 
     /// Turns to an operation.
@@ -346,6 +352,29 @@ impl Context {
         let shape = Node::new("Shape").input(value);
         let shape = shape.attr_unless("start", 0i64, axis).attr("end", axis + 1);
         self.compute(shape, DType::I64)
+    }
+
+    /// `0, 1, .. size - 1`, of i64.
+    pub fn positions(&mut self, size: &Extent) -> Result<ValueId, Refusal> {
+        let size = self.extent(size)?;
+        let scalar = self.integers(&[]);
+        let size = self.apply("Reshape", [size, scalar]);
+        let (zero, one) = (self.integer(0), self.integer(1));
+        Ok(self.apply("Range", [zero, size, one]))
+    }
+
+    /// Computes a progression, whose length depends on a symbol.
+    fn progression(&mut self, id: ValueId, progression: Progression) -> Lowered {
+        let value = &self.graph.values[id.0];
+        let (dtype, size) = (value.dtype, value.shape.iter().flatten().next().cloned());
+        let Some(size) = size else { return Ok(()) };
+        let positions = self.positions(&size)?;
+        let step = self.integer(progression.step);
+        let start = self.integer(progression.start);
+        let scaled = self.apply("Mul", [positions, step]);
+        let moved = self.apply("Add", [scaled, start]);
+        let cast = Node::new("Cast").input(moved).output(id);
+        self.push(cast.attr("to", element_type(dtype)))
     }
 
     fn formula(&mut self, extent: &Extent) -> Result<ValueId, Refusal> {

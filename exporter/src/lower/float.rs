@@ -99,27 +99,34 @@ fn hypot(cx: &mut Context, op: &BinaryOpIr) -> Lowered {
     cx.apply_to("Mul", [largest, root], &op.out)
 }
 
-/// `atan(y / x)`, moved by ±π where `x < 0`; ±π/2 where `x = 0`; 0 where both
-/// are.
+/// `atan(y / x)`, moved by ±π where `x` is negative; 0 counts as negative when
+/// its sign is, and `0 / 0` as 0.
 fn arc_tan2(cx: &mut Context, op: &BinaryOpIr) -> Lowered {
-    use std::f64::consts::{FRAC_PI_2, PI};
+    use std::f64::consts::PI;
     let (y, x, dtype) = (ValueId::from(&op.lhs), ValueId::from(&op.rhs), op.out.dtype);
-    let [zero, one, pi, half_pi] = [0.0, 1.0, PI, FRAC_PI_2].map(|value| cx.number(value, dtype));
-    let negative_pi = cx.number(-PI, dtype);
+    let [zero, pi, negative_pi] = [0.0, PI, -PI].map(|value| cx.number(value, dtype));
+    let y_is_zero = cx.compute(Node::new("Equal").inputs([y, zero]), BOOL);
     let x_is_zero = cx.compute(Node::new("Equal").inputs([x, zero]), BOOL);
-    let divisor = cx.compute(Node::new("Where").inputs([x_is_zero, one, x]), dtype);
-    let ratio = cx.apply("Div", [y, divisor]);
+    let undefined = cx.apply("And", [y_is_zero, x_is_zero]);
+    let ratio = cx.apply("Div", [y, x]);
+    let ratio = Node::new("Where").inputs([undefined, y, ratio]);
+    let ratio = cx.compute(ratio, dtype);
     let angle = cx.apply("Atan", [ratio]);
-    let y_is_negative = cx.compute(Node::new("Less").inputs([y, zero]), BOOL);
-    let x_is_negative = cx.compute(Node::new("Less").inputs([x, zero]), BOOL);
+    let y_is_negative = is_negative(cx, y, zero);
+    let x_is_negative = is_negative(cx, x, zero);
     let turn = Node::new("Where").inputs([y_is_negative, negative_pi, pi]);
     let turn = cx.compute(turn, dtype);
-    let shift = Node::new("Where").inputs([x_is_negative, turn, zero]);
-    let shift = cx.compute(shift, dtype);
-    let angle = cx.apply("Add", [angle, shift]);
-    let sign = cx.apply("Sign", [y]);
-    let upright = cx.apply("Mul", [sign, half_pi]);
-    cx.apply_to("Where", [x_is_zero, upright, angle], &op.out)
+    let turn = Node::new("Where").inputs([x_is_negative, turn, zero]);
+    let turn = cx.compute(turn, dtype);
+    cx.apply_to("Add", [angle, turn], &op.out)
+}
+
+/// `v < 0` or `1 / v < 0`, which is true for -0 as well.
+fn is_negative(cx: &mut Context, value: ValueId, zero: ValueId) -> ValueId {
+    let below = cx.compute(Node::new("Less").inputs([value, zero]), BOOL);
+    let inverse = cx.apply("Reciprocal", [value]);
+    let inverse_below = cx.compute(Node::new("Less").inputs([inverse, zero]), BOOL);
+    cx.apply("Or", [below, inverse_below])
 }
 
 /// `a × b` along an axis of 3: the component `i` is

@@ -57,11 +57,12 @@ macro_rules! attributes {
 }
 
 macro_rules! window {
-    ($op:expr, $kernel:expr, $strides:expr, $padding:expr) => {
+    ($op:expr, $kernel:expr, $strides:expr, $padding:expr, $dilations:expr) => {
         pool::Window {
             kernel: &$kernel,
             strides: &$strides,
             padding: &$padding,
+            dilations: &$dilations,
             ceil_mode: $op.ceil_mode,
         }
     };
@@ -85,30 +86,40 @@ pub(super) fn lower(cx: &mut Context, op: &ModuleOperationIr) -> Lowered {
         M::ConvTranspose3d(op) => conv_transpose!(cx, op),
         M::DeformableConv2d(op) => convolution::deformable(cx, op),
         M::AvgPool1d(op) => {
-            let window = window!(op, [op.kernel_size], [op.stride], [op.padding]);
+            let window = window!(op, [op.kernel_size], [op.stride], [op.padding], [1]);
             pool::average(cx, &op.x, window, op.count_include_pad, &op.out)
         }
         M::AvgPool2d(op) => {
-            let window = window!(op, op.kernel_size, op.stride, op.padding);
+            let window = window!(op, op.kernel_size, op.stride, op.padding, [1, 1]);
             pool::average(cx, &op.x, window, op.count_include_pad, &op.out)
         }
         M::MaxPool1d(op) => {
-            let window = window!(op, [op.kernel_size], [op.stride], [op.padding]);
-            pool::max(cx, &op.x, window, &[op.dilation], &op.out)
+            let window = window!(
+                op,
+                [op.kernel_size],
+                [op.stride],
+                [op.padding],
+                [op.dilation]
+            );
+            pool::max(cx, &op.x, window, &op.out)
         }
         M::MaxPool2d(op) => {
-            let window = window!(op, op.kernel_size, op.stride, op.padding);
-            pool::max(cx, &op.x, window, &op.dilation, &op.out)
+            let window = window!(op, op.kernel_size, op.stride, op.padding, op.dilation);
+            pool::max(cx, &op.x, window, &op.out)
         }
         M::MaxPool1dWithIndices(op) => {
-            let window = window!(op, [op.kernel_size], [op.stride], [op.padding]);
-            let outputs = (&op.out, &op.out_indices);
-            pool::max_with_positions(cx, &op.x, window, &[op.dilation], outputs)
+            let window = window!(
+                op,
+                [op.kernel_size],
+                [op.stride],
+                [op.padding],
+                [op.dilation]
+            );
+            pool::max_with_positions(cx, &op.x, window, (&op.out, &op.out_indices))
         }
         M::MaxPool2dWithIndices(op) => {
-            let window = window!(op, op.kernel_size, op.stride, op.padding);
-            let outputs = (&op.out, &op.out_indices);
-            pool::max_with_positions(cx, &op.x, window, &op.dilation, outputs)
+            let window = window!(op, op.kernel_size, op.stride, op.padding, op.dilation);
+            pool::max_with_positions(cx, &op.x, window, (&op.out, &op.out_indices))
         }
         M::AdaptiveAvgPool1d(op) => pool::adaptive_average(cx, &op.x, &op.out),
         M::AdaptiveAvgPool2d(op) => pool::adaptive_average(cx, &op.x, &op.out),

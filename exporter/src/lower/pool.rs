@@ -3,7 +3,7 @@
 use burn::backend::ir::TensorIr;
 use burn::tensor::TensorData;
 
-use super::context::{Context, Lowered, Refusal};
+use super::context::{Context, Lowered, Refusal, refuse};
 use super::convolution::{pads, symmetric};
 use crate::graph::ValueId;
 use crate::node::Node;
@@ -14,30 +14,104 @@ pub(super) struct Window<'a> {
     pub strides: &'a [usize],
     /// At the begin and the end of each axis.
     pub padding: &'a [usize],
+    pub dilations: &'a [usize],
     pub ceil_mode: bool,
 }
 
+/// The first opset that leaves out a window that starts in the padding, as Burn
+/// does.
+const CEIL_WITHOUT_PADDING: u8 = 22;
+
 impl Window<'_> {
-    fn node(&self, op_type: &'static str, x: &TensorIr) -> Node {
-        Node::new(op_type)
+    /// A pool from `x` to `out`; `counts_padding` when padding changes results.
+    fn node(
+        &self,
+        cx: &Context,
+        op_type: &'static str,
+        (x, out): (&TensorIr, &TensorIr),
+        counts_padding: bool,
+    ) -> Result<Node, Refusal> {
+        let (padding, ceil_mode) = self.ends(cx, (x, out), counts_padding)?;
+        Ok(Node::new(op_type)
             .input(x)
             .attr("kernel_shape", self.kernel)
             .attr("strides", self.strides)
-            .attr("pads", pads(&symmetric(self.padding)))
-            .attr_unless("ceil_mode", false, self.ceil_mode)
+            .attr("pads", pads(&padding))
+            .attr_unless("ceil_mode", false, ceil_mode))
+    }
+
+    /// Begins and ends, and whether a last window that is cut off is left to
+    /// `ceil_mode`. Where sizes are fixed, it is padded to its whole instead,
+    /// unless that would count as padding.
+    fn ends(
+        &self,
+        cx: &Context,
+        (x, out): (&TensorIr, &TensorIr),
+        counts_padding: bool,
+    ) -> Result<(Vec<(usize, usize)>, bool), Refusal> {
+        if !self.ceil_mode {
+            return Ok((symmetric(self.padding), false));
+        }
+        let (from, to) = (cx.shape(x)[2..].to_vec(), cx.shape(out)[2..].to_vec());
+        let fixed = from.iter().zip(&to);
+        let fixed: Option<Vec<(i64, i64)>> = fixed
+            .map(|(from, to)| Some((from.fixed()?, to.fixed()?)))
+            .collect();
+        let Some(sizes) = fixed else {
+            return self.symbolic_ends(cx);
+        };
+        let rest: Vec<i64> = sizes
+            .iter()
+            .enumerate()
+            .map(|(axis, (from, to))| self.rest(axis, *from, *to))
+            .collect();
+        let cut_off = |axis: usize| rest[axis] > self.padding[axis] as i64;
+        let ceil_mode = counts_padding && (0..rest.len()).any(cut_off);
+        let ends = rest.iter().enumerate().map(|(axis, rest)| {
+            let end = if ceil_mode && cut_off(axis) {
+                self.padding[axis]
+            } else {
+                (*rest).max(0) as usize
+            };
+            (self.padding[axis], end)
+        });
+        if ceil_mode && rest.iter().any(|rest| *rest < 0) {
+            return self.native_ends(cx);
+        }
+        Ok((ends.collect(), ceil_mode))
+    }
+
+    /// How far the last window reaches beyond the input.
+    fn rest(&self, axis: usize, from: i64, to: i64) -> i64 {
+        let (kernel, stride) = (self.kernel[axis] as i64, self.strides[axis] as i64);
+        let reach = (kernel - 1) * self.dilations[axis] as i64 + 1;
+        (to - 1) * stride + reach - from - self.padding[axis] as i64
+    }
+
+    fn symbolic_ends(&self, cx: &Context) -> Result<(Vec<(usize, usize)>, bool), Refusal> {
+        if self.padding.iter().all(|padding| *padding == 0) {
+            return Ok((symmetric(self.padding), true));
+        }
+        self.native_ends(cx)
+    }
+
+    fn native_ends(&self, cx: &Context) -> Result<(Vec<(usize, usize)>, bool), Refusal> {
+        if cx.has(CEIL_WITHOUT_PADDING) {
+            return Ok((symmetric(self.padding), true));
+        }
+        refuse(format!(
+            "this padding with `ceil_mode` needs opset {CEIL_WITHOUT_PADDING} or a newer one"
+        ))
     }
 }
 
-pub(super) fn max(
-    cx: &mut Context,
-    x: &TensorIr,
-    window: Window,
-    dilations: &[usize],
-    out: &TensorIr,
-) -> Lowered {
-    let none = vec![1i64; dilations.len()];
-    let node = window.node("MaxPool", x);
-    cx.push(node.attr_unless("dilations", none, dilations).output(out))
+pub(super) fn max(cx: &mut Context, x: &TensorIr, window: Window, out: &TensorIr) -> Lowered {
+    let none = vec![1i64; window.dilations.len()];
+    let node = window.node(cx, "MaxPool", (x, out), false)?;
+    cx.push(
+        node.attr_unless("dilations", none, window.dilations)
+            .output(out),
+    )
 }
 
 pub(super) fn average(
@@ -47,7 +121,7 @@ pub(super) fn average(
     count_include_pad: bool,
     out: &TensorIr,
 ) -> Lowered {
-    let node = window.node("AveragePool", x);
+    let node = window.node(cx, "AveragePool", (x, out), count_include_pad)?;
     let node = node.attr_unless("count_include_pad", false, count_include_pad);
     cx.push(node.output(out))
 }
@@ -71,6 +145,7 @@ pub(super) fn adaptive_average(cx: &mut Context, x: &TensorIr, out: &TensorIr) -
             kernel: &kernel,
             strides: &kernel,
             padding: &vec![0; kernel.len()],
+            dilations: &vec![1; kernel.len()],
             ceil_mode: false,
         };
         return average(cx, x, window, false, out);
@@ -121,7 +196,6 @@ pub(super) fn max_with_positions(
     cx: &mut Context,
     x: &TensorIr,
     window: Window,
-    dilations: &[usize],
     (out, positions): (&TensorIr, &TensorIr),
 ) -> Lowered {
     let spatial = cx.shape(x)[2..].to_vec();
@@ -130,9 +204,9 @@ pub(super) fn max_with_positions(
         let size = cx.extent(extent)?;
         channel = cx.apply("Mul", [channel, size]);
     }
-    let none = vec![1i64; dilations.len()];
-    let node = window.node("MaxPool", x);
-    let node = node.attr_unless("dilations", none, dilations);
+    let none = vec![1i64; window.dilations.len()];
+    let node = window.node(cx, "MaxPool", (x, out), false)?;
+    let node = node.attr_unless("dilations", none, window.dilations);
     let absolute = cx.fresh(burn::tensor::DType::I64);
     cx.push(node.output(out).output(absolute))?;
     let relative = Node::new("Mod").inputs([absolute, channel]);

@@ -3,9 +3,9 @@
 use burn::backend::ir::{SliceAssignOpIr, SliceOpIr};
 use burn::tensor::TensorData;
 
-use super::context::{Context, Lowered, Refusal, refuse};
+use super::context::{Context, Lowered, Refusal};
 use crate::extent::Extent;
-use crate::graph::RangeExtent;
+use crate::graph::{RangeExtent, ValueId};
 use crate::node::Node;
 
 /// A range along an axis, in ONNX's terms.
@@ -95,59 +95,45 @@ fn to_the_end(cx: &Context, range: &RangeExtent, size: &Extent) -> Extent {
     }
 }
 
-/// Pads the value to the tensor's size and chooses by a constant mask, which
-/// has size 1 along the axes that are written whole.
+/// Spreads the value over the tensor's size and chooses by a constant mask,
+/// which has size 1 along the axes that are written whole.
 pub(super) fn slice_assign(cx: &mut Context, op: &SliceAssignOpIr) -> Lowered {
     let shape = cx.shape(&op.tensor);
     let ranges = cx.ranges().to_vec();
-    if ranges.iter().any(|range| range.step != 1) {
-        return refuse("writing to a slice with a step other than 1 has no ONNX operator");
+    let mut spread = ValueId::from(&op.value);
+    let mut mask = vec![true];
+    let mut sizes = vec![1; shape.len()];
+    for (axis, (range, size)) in ranges.iter().zip(&shape).enumerate() {
+        if is_whole(range, size) {
+            continue;
+        }
+        let sources = sources(cx, range, size)?;
+        sizes[axis] = sources.len();
+        let written = |at: bool| sources.iter().map(move |source| at && source.is_some());
+        mask = mask.into_iter().flat_map(written).collect();
+        let indices: Vec<i64> = sources.iter().map(|source| source.unwrap_or(0)).collect();
+        let indices = cx.integers(&indices);
+        let gather = Node::new("Gather").inputs([spread, indices]);
+        spread = cx.compute(gather.attr("axis", axis), op.value.dtype);
     }
-    let parts = ranges.iter().zip(&shape);
-    if parts.clone().all(|(range, size)| is_whole(range, size)) {
-        return cx.push(Node::new("Identity").input(&op.value).output(&op.out));
-    }
-    let begins = ranges.iter().map(|range| range.start.clone());
-    let ends = parts.map(|(range, size)| size.minus(&range.end));
-    let mut pads: Vec<Extent> = begins.collect();
-    pads.resize(shape.len(), cx.constant_extent(0));
-    pads.extend(ends);
-    pads.resize(2 * shape.len(), cx.constant_extent(0));
-    let pads = cx.extents(&pads)?;
-    let mask = mask(cx, &ranges, &shape)?;
-    let value = cx.dtype((&op.value).into());
-    let padded = Node::new("Pad").inputs([(&op.value).into(), pads]);
-    let padded = cx.compute(padded, value);
-    cx.apply_to("Where", [mask, padded, (&op.tensor).into()], &op.out)
+    let mask = cx.constant(TensorData::new(mask, sizes));
+    cx.apply_to("Where", [mask, spread, (&op.tensor).into()], &op.out)
 }
 
-fn mask(
-    cx: &mut Context,
-    ranges: &[RangeExtent],
-    shape: &[Extent],
-) -> Result<crate::graph::ValueId, Refusal> {
-    let axes: Vec<Vec<bool>> = shape
-        .iter()
-        .enumerate()
-        .map(|(axis, size)| match ranges.get(axis) {
-            Some(range) if !is_whole(range, size) => written(cx, range, size),
-            _ => Ok(vec![true]),
-        })
-        .collect::<Result<_, _>>()?;
-    let sizes: Vec<usize> = axes.iter().map(Vec::len).collect();
-    let elements = axes.iter().fold(vec![true], |before, axis| {
-        let pairs = before
-            .iter()
-            .flat_map(|a| axis.iter().map(move |b| *a && *b));
-        pairs.collect()
-    });
-    Ok(cx.constant(TensorData::new(elements, sizes)))
-}
-
-/// Which positions along an axis a range covers.
-fn written(cx: &Context, range: &RangeExtent, size: &Extent) -> Result<Vec<bool>, Refusal> {
+/// For each position along an axis the element of the value that goes there.
+fn sources(cx: &Context, range: &RangeExtent, size: &Extent) -> Result<Vec<Option<i64>>, Refusal> {
     let size = cx.fixed(size, "the size of an axis that is partly written")?;
     let start = cx.fixed(&range.start, "where the written slice starts")?;
     let end = cx.fixed(&range.end, "where the written slice ends")?;
-    Ok((0..size).map(|at| (start..end).contains(&at)).collect())
+    let step = range.step.abs();
+    let source = |at: i64| {
+        let distance = if range.step > 0 {
+            at - start
+        } else {
+            end - 1 - at
+        };
+        let inside = (start..end).contains(&at) && distance % step == 0;
+        inside.then_some(distance / step)
+    };
+    Ok((0..size).map(source).collect())
 }
