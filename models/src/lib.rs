@@ -15,6 +15,7 @@
 //! This crate says what a network is, and not how it is trained.
 
 mod architecture;
+mod block;
 mod layer;
 mod network;
 mod shape;

@@ -11,6 +11,7 @@ use burn::nn::{BatchNormConfig, DropoutConfig, LinearConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
 
 use crate::architecture::{Operation, ResolvedLayer, Window};
+use crate::block::Block;
 use crate::layer::{Activation, Layer, Residual};
 
 /// A feed-forward network: named layers, applied in order.
@@ -28,7 +29,18 @@ impl Network {
     }
 
     pub(crate) fn apply(&self, x: Activation) -> Activation {
-        self.layers.iter().fold(x, |x, (_, layer)| layer.forward(x))
+        let mut x = x;
+        let mut layers = self.layers.as_slice();
+        while let [(_, first), rest @ ..] = layers {
+            (x, layers) = match (Block::starting_at(layers), x) {
+                (Some(block), Activation::Maps(maps)) => {
+                    let after = &layers[block.layers..];
+                    (Activation::Maps(block.forward(maps)), after)
+                }
+                (_, x) => (first.forward(x), rest),
+            };
+        }
+        x
     }
 
     fn map_layers(self, mut f: impl FnMut(&str, Layer) -> Layer) -> Self {
