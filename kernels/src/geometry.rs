@@ -82,13 +82,21 @@ impl Geometry {
         self.padding != [0; 4] && self.in_channels * self.kernel[1] < 16
     }
 
+    /// Height and width of an image with its padding: all of the image, and all that the used
+    /// outputs read.
+    pub(crate) fn canvas(&self) -> [usize; 2] {
+        let used = self.used();
+        [0, 1].map(|axis| {
+            let read = (used[axis] - 1) * self.stride[axis] + self.kernel[axis];
+            read.max(self.padding[axis] + self.input[axis])
+        })
+    }
+
     /// The convolution over packed images.
     pub(crate) fn window(&self) -> Window {
-        let used = self.used();
         let [top, left, ..] = self.padding;
         let (size, before) = if self.stores_padding() {
-            let read = |axis: usize| (used[axis] - 1) * self.stride[axis] + self.kernel[axis];
-            ([read(0), read(1)], [0, 0])
+            (self.canvas(), [0, 0])
         } else {
             (self.input, [top.cast_signed(), left.cast_signed()])
         };
@@ -98,7 +106,7 @@ impl Geometry {
             kernel: self.kernel,
             stride: self.stride,
             before,
-            outputs: used,
+            outputs: self.used(),
         }
     }
 

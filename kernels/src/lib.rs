@@ -14,14 +14,18 @@ mod attach;
 mod backward;
 mod block;
 mod convolution;
+mod dense;
 mod forward;
 mod geometry;
 mod isa;
+mod lanes;
 mod pack;
+mod patch;
 #[cfg(test)]
 mod reference;
 mod region;
 mod scratch;
+mod sparse;
 mod switch;
 #[cfg(test)]
 mod tests;

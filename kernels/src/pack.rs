@@ -35,50 +35,75 @@ pub(crate) fn pack_images<'a>(
     window: &Window,
     images: &'a [f32],
 ) -> Pixels<'a> {
-    if g.stores_padding() {
-        return Pixels::Packed(pack_padded(g, window, images));
-    }
-    if g.in_channels == 1 {
+    if g.in_channels == 1 && !g.stores_padding() {
         return Pixels::Borrowed(images);
     }
-    let mut packed = Buffer::take(images.len());
-    let area = g.input[0] * g.input[1];
-    for (image, pixels) in images
-        .chunks_exact(g.image_len())
-        .zip(packed.chunks_exact_mut(g.image_len()))
-    {
-        transpose(
-            isa,
-            image,
-            area,
-            pixels,
-            g.in_channels,
-            [g.in_channels, area],
-        );
+    let count = images.len() / g.image_len();
+    let mut packed = Buffer::take(count * window.image_len());
+    let pixels = packed.chunks_exact_mut(window.image_len());
+    for (image, pixels) in images.chunks_exact(g.image_len()).zip(pixels) {
+        pack_image(isa, g, window.size, image, pixels);
     }
     Pixels::Packed(packed)
 }
 
-/// Reorders images of few channels and adds their padding, as far as outputs read it.
-fn pack_padded(g: &Geometry, window: &Window, images: &[f32]) -> Buffer {
-    let ([height, width], [padded_height, padded_width]) = (g.input, window.size);
-    let [top, left, ..] = g.padding;
-    let columns = width.min(padded_width.saturating_sub(left));
-    let count = images.len() / g.image_len();
-    let mut packed = Buffer::zeroed(count * window.image_len());
-    let planes = images.chunks_exact(height * width).enumerate();
-    for (i, plane) in planes {
-        let (image, channel) = (i / g.in_channels, i % g.in_channels);
-        let pixels = &mut packed[image * window.image_len()..][..window.image_len()];
-        for y in 0..height.min(padded_height.saturating_sub(top)) {
-            let first = ((y + top) * padded_width + left) * g.in_channels + channel;
-            let line = pixels[first..].iter_mut().step_by(g.in_channels);
-            for (pixel, &value) in line.zip(&plane[y * width..][..columns]) {
-                *pixel = value;
-            }
-        }
+/// Reorders one image, with its padding if `canvas` is larger than the image.
+pub(crate) fn pack_image(
+    isa: Isa,
+    g: &Geometry,
+    canvas: [usize; 2],
+    image: &[f32],
+    pixels: &mut [f32],
+) {
+    let ([height, width], channels) = (g.input, g.in_channels);
+    let area = height * width;
+    if canvas == g.input {
+        return transpose(isa, image, area, pixels, channels, [channels, area]);
     }
-    packed
+    pixels.fill(0.0);
+    for y in 0..height {
+        let place = place_on(g, canvas, y);
+        transpose(
+            isa,
+            &image[y * width..],
+            area,
+            &mut pixels[place..],
+            channels,
+            [channels, width],
+        );
+    }
+}
+
+/// The reverse of [`pack_image`]: the image, without its padding.
+pub(crate) fn unpack_image(
+    isa: Isa,
+    g: &Geometry,
+    canvas: [usize; 2],
+    pixels: &[f32],
+    image: &mut [f32],
+) {
+    let ([height, width], channels) = (g.input, g.in_channels);
+    let area = height * width;
+    if canvas == g.input {
+        return transpose(isa, pixels, channels, image, area, [area, channels]);
+    }
+    for y in 0..height {
+        let place = place_on(g, canvas, y);
+        transpose(
+            isa,
+            &pixels[place..],
+            channels,
+            &mut image[y * width..],
+            area,
+            [width, channels],
+        );
+    }
+}
+
+/// Where a row of the image begins on the canvas.
+fn place_on(g: &Geometry, canvas: [usize; 2], y: usize) -> usize {
+    let [top, left, ..] = g.padding;
+    ((y + top) * canvas[1] + left) * g.in_channels
 }
 
 /// Weights `[out, in, kernel height, kernel width]` as

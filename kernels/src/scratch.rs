@@ -6,8 +6,16 @@
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
+/// A cache line: buffers begin at one, so that vectors don't straddle two.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line([f32; LINE]);
+
+/// Values of a cache line.
+const LINE: usize = 16;
+
 thread_local! {
-    static KEPT: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Buffers a thread keeps; more are freed.
@@ -15,20 +23,21 @@ const MOST_KEPT: usize = 16;
 
 /// A buffer of values that goes back to the thread's store when it is dropped.
 pub(crate) struct Buffer {
-    values: Vec<f32>,
+    lines: Vec<Line>,
     len: usize,
 }
 
 impl Buffer {
     /// A buffer of `len` values of unspecified content.
     pub(crate) fn take(len: usize) -> Buffer {
-        let mut values = KEPT
-            .with_borrow_mut(|kept| best_fit(kept, len).map(|i| kept.swap_remove(i)))
+        let count = len.div_ceil(LINE);
+        let mut lines = KEPT
+            .with_borrow_mut(|kept| best_fit(kept, count).map(|i| kept.swap_remove(i)))
             .unwrap_or_default();
-        if values.len() < len {
-            values.resize(len, 0.0);
+        if lines.len() < count {
+            lines.resize(count, Line([0.0; LINE]));
         }
-        Buffer { values, len }
+        Buffer { lines, len }
     }
 
     /// A buffer of `len` zeros.
@@ -40,19 +49,19 @@ impl Buffer {
 }
 
 /// The smallest kept buffer that is long enough, else the longest.
-fn best_fit(kept: &[Vec<f32>], len: usize) -> Option<usize> {
-    let fitting = |buffer: &Vec<f32>| (buffer.len() < len, buffer.len().abs_diff(len));
+fn best_fit(kept: &[Vec<Line>], len: usize) -> Option<usize> {
+    let fitting = |buffer: &Vec<Line>| (buffer.len() < len, buffer.len().abs_diff(len));
     (0..kept.len()).min_by_key(|&i| fitting(&kept[i]))
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let values = std::mem::take(&mut self.values);
+        let lines = std::mem::take(&mut self.lines);
         // The store is gone while its thread ends; then the buffer is freed.
         let _ = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
             if kept.len() < MOST_KEPT {
-                kept.push(values);
+                kept.push(lines);
             }
         });
     }
@@ -62,12 +71,14 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.values[..self.len]
+        // SAFETY: a `Line` is `LINE` values without gaps, and `take` made the lines hold `len`.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.values[..self.len]
+        // SAFETY: as above; the lines are borrowed mutably with `self`.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
     }
 }

@@ -5,14 +5,10 @@
 //! in an image and `step` walks along a window (or along the pixels). [`Product`] describes such
 //! a sum; it is computed in tiles of a few rows and a few vectors of columns, held in registers.
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod body;
-mod portable;
 
 use crate::isa::{Isa, Kind};
+use crate::lanes::even_blocks;
 
 /// `c[results[i] + n] = start + Σ a[rows[i] + s·a_step] · b[s·b_step + n]`, summed over all steps
 /// `s` = (outer, middle, inner) below `count`, for all rows `i` and all `n < columns`.
@@ -185,9 +181,50 @@ impl Product<'_> {
     }
 }
 
-/// Splits `total` into the fewest blocks of at most `most`, as even as can be: a last block of
-/// one row would leave most of the arithmetic units idle.
-fn even_blocks(total: usize, most: usize) -> impl Iterator<Item = usize> {
-    let blocks = total.div_ceil(most).max(1);
-    (0..blocks).map(move |block| (total + block) / blocks)
+/// The kernels of an instruction set, for tiles of all sizes.
+macro_rules! kernel_set {
+    ($name:ident, $lanes:ty, $rows:expr, $(#[$target_feature:meta])?) => {
+        mod $name {
+            use super::{KernelSet, Tile, body};
+
+            /// See [`body::tile`].
+            ///
+            /// # Safety
+            /// As [`super::Kernel`].
+            $(#[$target_feature])?
+            unsafe fn kernel<const ROWS: usize, const VECTORS: usize>(tile: &Tile) {
+                // SAFETY: the caller keeps the contract.
+                unsafe { body::tile::<$lanes, ROWS, VECTORS>(tile) }
+            }
+
+            pub(super) static KERNELS: KernelSet =
+                KernelSet { kernels: [row!(1), row!(2), row!(3), row!(4)], rows: $rows };
+        }
+    };
 }
+
+/// The kernels for a number of vectors.
+macro_rules! row {
+    ($vectors:literal) => {
+        [
+            kernel::<1, $vectors>,
+            kernel::<2, $vectors>,
+            kernel::<3, $vectors>,
+            kernel::<4, $vectors>,
+            kernel::<5, $vectors>,
+            kernel::<6, $vectors>,
+            kernel::<7, $vectors>,
+            kernel::<8, $vectors>,
+        ]
+    };
+}
+
+// Six sums of two 4-wide registers each leave room in the sixteen registers that the smallest
+// common instruction sets have.
+kernel_set!(portable, crate::lanes::Array8, [5, 3, 0, 0],);
+// Twelve sums, two vectors and one factor use fifteen of the sixteen registers.
+#[cfg(target_arch = "x86_64")]
+kernel_set!(avx2, std::arch::x86_64::__m256, [8, 6, 0, 0], #[target_feature(enable = "avx2,fma")]);
+// Twenty-four sums, four vectors and one factor fit the thirty-two registers.
+#[cfg(target_arch = "x86_64")]
+kernel_set!(avx512, std::arch::x86_64::__m512, [8, 8, 8, 6], #[target_feature(enable = "avx512f")]);
