@@ -12,7 +12,7 @@ use burn::nn::{Linear, LinearConfig};
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Distribution, Int, Tensor};
-use kernels::{Conv2dBlock, conv2d_block, fused_calls, set_enabled};
+use kernels::{Conv2dBlock, conv2d_block, fused_calls, keep_freed_memory, set_enabled};
 
 /// Images of a step.
 const BATCH: usize = 64;
@@ -185,6 +185,7 @@ fn measure(plan: &Plan, fused: bool, steps: usize) -> (f64, f64, f32) {
 }
 
 fn main() {
+    keep_freed_memory();
     let mut args = std::env::args().skip(1);
     let name = args.next().unwrap_or_else(|| "all".to_owned());
     let steps = args

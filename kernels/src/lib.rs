@@ -5,8 +5,19 @@
 //! operations of Burn's `flex` backend. On every other device, and while a graph is captured, it
 //! is the separate operations.
 //!
-//! This is the one crate that may use `unsafe`: for vector instructions, in `tile` and in the
-//! dispatch by instruction set, behind checked slices.
+//! Results don't depend on the number of threads, to the last bit.
+//!
+//! # Inside
+//!
+//! - `attach` makes the kernels an operation of Burn; `block` falls back to Burn's own.
+//! - `forward` and `backward` run a batch in parallel. The gradients are computed by the method
+//!   `dense` (convolutions) or, behind max-pooling, `sparse` (only the places that were picked).
+//! - `region` plans a convolution so that zero padding costs nothing; `tile` and `patch` are the
+//!   arithmetic, written once over `lanes` and compiled for each instruction set of `isa`.
+//! - `pack` and `transpose` bring Burn's planes into pixels and back; `scratch` keeps buffers.
+//!
+//! This is the one crate that may use `unsafe`: for vector instructions behind checked slices, for
+//! aligned buffers and for one setting of the C library's allocator.
 
 #![allow(unsafe_code)]
 
@@ -19,6 +30,7 @@ mod forward;
 mod geometry;
 mod isa;
 mod lanes;
+mod memory;
 mod pack;
 mod patch;
 #[cfg(test)]
@@ -33,4 +45,5 @@ mod tile;
 mod transpose;
 
 pub use block::{Conv2dBlock, conv2d_block};
+pub use memory::keep_freed_memory;
 pub use switch::{enabled, fused_calls, set_enabled};
