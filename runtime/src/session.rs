@@ -16,7 +16,8 @@ use crate::provider::{self, ActiveProvider, Provider};
 pub struct Options {
     /// What executes it.
     pub provider: Provider,
-    /// Threads within one operation; as ONNX Runtime chooses where it is none.
+    /// Threads within one operation, of which no more are used than there are
+    /// processors; as ONNX Runtime chooses where it is none.
     pub threads: Option<NonZeroUsize>,
 }
 
@@ -333,12 +334,17 @@ impl Opener<'_> {
     fn builder(&self) -> Result<SessionBuilder, ort::Error> {
         let builder = OrtSession::builder(self.library.environment())?;
         match self.threads {
-            Some(threads) => builder
-                .with_intra_threads(threads.get())
-                .map_err(Into::into),
+            Some(threads) => Ok(builder.with_intra_threads(useful(threads))?),
             None => Ok(builder),
         }
     }
+}
+
+/// ONNX Runtime's threads spin while they wait: more of them than processors
+/// bring everything to a halt.
+fn useful(threads: NonZeroUsize) -> usize {
+    let processors = std::thread::available_parallelism().unwrap_or(threads);
+    threads.min(processors).get()
 }
 
 /// ONNX Runtime's reason on one line, without the place in its source code.

@@ -330,6 +330,35 @@ fn library_in_the_cache_is_found_without_python() {
     assert_eq!(ready["library"], library_path().to_str().unwrap());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn broken_library_in_the_cache_is_told_with_its_place() {
+    let files = Files::new();
+    let folder = files.path(&format!("onnxruntime-{}", runtime::library::VERSION));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("libonnxruntime.so"), "half a file").unwrap();
+    let mut command = runtime();
+    command
+        .arg("setup")
+        .env("BURNISH_CACHE", files.path(""))
+        .env("PATH", files.path("empty"))
+        .env_remove("VIRTUAL_ENV")
+        .env_remove("CONDA_PREFIX")
+        .env_remove("LD_LIBRARY_PATH");
+    refuses(
+        &mut command,
+        &["does not load", "file too short", "hint: delete"],
+    );
+}
+
+#[test]
+fn more_threads_than_processors_do_not_stall() {
+    let files = Files::new();
+    let path = files.model(&any_model());
+    let threads = usize::MAX.to_string();
+    eval(&path).args(["--threads", &threads]).assert().success();
+}
+
 #[test]
 fn setup_for_cuda_that_cannot_download_says_so() {
     let files = Files::new();

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// How pixels become numbers, for models that do not tell [default: mean-std]
     #[arg(long, value_enum)]
     normalize: Option<Normalize>,
-    /// Threads within one operation [default: as ONNX Runtime chooses]
+    /// Threads within one operation, up to the number of processors [default: as ONNX Runtime chooses]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
     /// ONNX Runtime's library [default: searched for, else fetched once]

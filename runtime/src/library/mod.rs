@@ -85,8 +85,8 @@ pub enum Error {
         #[source]
         fetch: FetchError,
     },
-    /// It was fetched, but does not load here.
-    #[error("ONNX Runtime was fetched to `{}`, but does not load: {reason}", path.display())]
+    /// What was fetched, now or earlier, does not load here.
+    #[error("ONNX Runtime in Burnish's cache, `{}`, does not load: {reason}", path.display())]
     Fetched {
         /// The file.
         path: PathBuf,
@@ -115,7 +115,9 @@ impl Error {
                 "correct {place} or leave it out: ONNX Runtime is then searched for and fetched"
             ),
             Self::NotFound { fetch, .. } => fetch.hint(),
-            Self::Fetched { .. } => "name a library for this system with ORT_DYLIB_PATH".to_owned(),
+            Self::Fetched { .. } => "delete that file's folder to fetch it again, or name \
+                                     another library with ORT_DYLIB_PATH"
+                .to_owned(),
             Self::AlreadyLoaded { .. } => "start a new process for another library".to_owned(),
         }
     }
