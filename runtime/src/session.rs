@@ -51,7 +51,7 @@ impl Logits {
         self.classes
     }
 
-    /// The logits of one image after the other, [classes] each.
+    /// The logits of one image after the other, \[classes\] each.
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.classes)
     }
