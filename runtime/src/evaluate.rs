@@ -34,7 +34,7 @@ pub struct Evaluation {
     pub seconds: f64,
     /// Images in a second of that time.
     pub images_per_second: f64,
-    /// The predicted class of each image, [n].
+    /// The predicted class of each image, \[n\].
     #[serde(skip)]
     pub predictions: Vec<u8>,
 }
