@@ -106,7 +106,7 @@ fn assert_close(what: &str, actual: &[f32], expected: &[f64]) {
 }
 
 fn geometry() -> impl Strategy<Value = Geometry> {
-    let sizes = (1_usize..4, 1_usize..20, 1_usize..40);
+    let sizes = (1_usize..7, 1_usize..20, 1_usize..40);
     let image = (1_usize..14, 1_usize..14);
     let kernel = (1_usize..6, 1_usize..6, 1_usize..4, 1_usize..4);
     let padding = (0_usize..6, 0_usize..4, 0_usize..6, 0_usize..4);
@@ -134,17 +134,7 @@ proptest! {
 
     #[test]
     fn every_instruction_set_computes_the_formula(g in geometry(), seed: u64, coarse: bool) {
-        let operands = Operands::new(&g, seed, coarse);
-        let Operands { x, weights, bias, grad } = &operands;
-        let out = reference::forward(&g, x, weights, bias);
-        let gradients = reference::backward(&g, x, weights, bias, grad);
-        for isa in Isa::available() {
-            let outcome = run(isa, &g, &operands, true);
-            assert_close("out", &outcome.out, &out);
-            assert_close("weights", &outcome.weights, &gradients.weight);
-            assert_close("bias", &outcome.bias, &gradients.bias);
-            assert_close("input", &outcome.input, &gradients.input);
-        }
+        check(&g, &Operands::new(&g, seed, coarse));
     }
 
     #[test]
@@ -191,25 +181,64 @@ fn results_do_not_depend_on_the_number_of_threads() {
     assert_eq!(one, with_threads(4));
 }
 
-#[test]
-fn nan_reaches_the_output_and_the_gradients() {
-    let g = mnist_block();
-    let mut operands = Operands::new(&g, 3, false);
-    operands.x[5 * 13 + 5] = f32::NAN;
+/// Compares all instruction sets with the formula.
+fn check(g: &Geometry, operands: &Operands) {
     let Operands {
         x,
         weights,
         bias,
         grad,
-    } = &operands;
-    let out = reference::forward(&g, x, weights, bias);
-    let gradients = reference::backward(&g, x, weights, bias, grad);
-    assert!(out.iter().any(|v| v.is_nan()));
+    } = operands;
+    let out = reference::forward(g, x, weights, bias);
+    let gradients = reference::backward(g, x, weights, bias, grad);
     for isa in Isa::available() {
-        let outcome = run(isa, &g, &operands, true);
+        let outcome = run(isa, g, operands, true);
         assert_close("out", &outcome.out, &out);
         assert_close("weights", &outcome.weights, &gradients.weight);
         assert_close("bias", &outcome.bias, &gradients.bias);
         assert_close("input", &outcome.input, &gradients.input);
     }
+}
+
+#[test]
+fn a_batch_of_several_parts_computes_the_formula() {
+    let few = Geometry {
+        batch: 37,
+        ..mnist_block()
+    };
+    let padded = Geometry {
+        batch: 70,
+        input: [6, 5],
+        padding: [1, 1, 2, 1],
+        ..mnist_block()
+    };
+    for g in [
+        few,
+        padded,
+        Geometry {
+            pool: false,
+            ..padded
+        },
+    ] {
+        check(&g, &Operands::new(&g, 11, false));
+    }
+}
+
+#[test]
+fn nan_reaches_the_output_and_the_gradients() {
+    let g = mnist_block();
+    let mut operands = Operands::new(&g, 3, false);
+    operands.x[5 * 13 + 5] = f32::NAN;
+    let out = reference::forward(&g, &operands.x, &operands.weights, &operands.bias);
+    assert!(out.iter().any(|value| value.is_nan()));
+    check(&g, &operands);
+}
+
+#[test]
+fn an_infinite_gradient_reaches_the_weights() {
+    let g = mnist_block();
+    let mut operands = Operands::new(&g, 3, false);
+    operands.grad.fill(f32::INFINITY);
+    let outcome = run(Isa::detected(), &g, &operands, true);
+    assert!(outcome.weights.iter().all(|weight| !weight.is_finite()));
 }
