@@ -72,7 +72,8 @@ struct Step {
 
 impl Trace {
     fn new(capture: Capture) -> Self {
-        let operations = linear::fold(capture.operations, &capture.outputs);
+        let operations = untie(&capture);
+        let operations = linear::fold(operations, &capture.outputs);
         let operations = dead::remove(operations, &capture.outputs);
         let mut numbering = Numbering::default();
         // The inputs come first, so that they are numbered alike whether used
@@ -122,6 +123,34 @@ impl Step {
             sizes,
             scalars: taken.scalars,
             ranges: taken.ranges,
+        }
+    }
+}
+
+/// Lets operations read the first of the parameters that are tied: the same
+/// parameter, with the same elements, in several modules.
+fn untie(capture: &Capture) -> Vec<OperationIr> {
+    let mut first: BTreeMap<u64, TensorId> = BTreeMap::new();
+    let mut tied = BTreeMap::new();
+    for (id, parameter) in &capture.parameters {
+        let original = *first.entry(parameter.id.val()).or_insert(*id);
+        if original != *id && capture.values.get(&original) == capture.values.get(id) {
+            tied.insert(*id, original);
+        }
+    }
+    let mut operations = capture.operations.clone();
+    for operation in &mut operations {
+        operation.visit_mut(&mut Tied(&tied));
+    }
+    operations
+}
+
+struct Tied<'a>(&'a BTreeMap<TensorId, TensorId>);
+
+impl IrVisitorMut for Tied<'_> {
+    fn visit_tensor_mut(&mut self, tensor: &mut TensorIr) {
+        if let Some(original) = self.0.get(&tensor.id) {
+            tensor.id = *original;
         }
     }
 }
@@ -317,7 +346,6 @@ fn values(
     progressions: &BTreeMap<ValueId, Progression>,
 ) -> Result<Vec<Value>, ExportError> {
     let base = &traces[0];
-    let tied = tied(&base.parameters);
     (0..base.tensors.len())
         .map(|position| {
             let id = ValueId(position);
@@ -326,10 +354,8 @@ fn values(
                 Some(_) => None,
                 None => constant(traces, id, &shape, symbols)?,
             };
-            let name = base.parameters.get(&id).map(|parameter| {
-                let first = tied.get(&parameter.id.to_string());
-                first.unwrap_or(&parameter.path).clone()
-            });
+            let name = base.parameters.get(&id);
+            let name = name.map(|parameter| parameter.path.clone());
             Ok(Value {
                 shape: Some(shape),
                 dtype: base.tensors[position].dtype,
@@ -338,17 +364,6 @@ fn values(
             })
         })
         .collect()
-}
-
-/// The path that stands for all parameters of one id: the first in the graph.
-fn tied(parameters: &BTreeMap<ValueId, Parameter>) -> BTreeMap<String, String> {
-    let mut first = BTreeMap::new();
-    for parameter in parameters.values() {
-        first
-            .entry(parameter.id.to_string())
-            .or_insert_with(|| parameter.path.clone());
-    }
-    first
 }
 
 fn shape(traces: &[Trace], position: usize) -> Vec<Extent> {

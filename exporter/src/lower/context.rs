@@ -1,6 +1,6 @@
 //! What every lowering works with: values, nodes, constants and sizes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::backend::ir::{ScalarIr, TensorIr};
 use burn::tensor::{DType, TensorData};
@@ -81,12 +81,31 @@ impl Context {
         self.available.extend(op.op.outputs().map(ValueId::from));
     }
 
-    pub fn finish(self) -> Program {
+    pub fn finish(mut self) -> Program {
+        self.separate_outputs();
         Program {
             values: self.graph.values,
             nodes: self.nodes,
             inputs: self.graph.inputs,
             outputs: self.graph.outputs,
+        }
+    }
+
+    /// An output has a node and a name of its own, even if it is an input, a
+    /// constant or another output as well.
+    fn separate_outputs(&mut self) {
+        self.scope.clear();
+        let mut taken: BTreeSet<ValueId> = self.graph.inputs.iter().copied().collect();
+        for position in 0..self.graph.outputs.len() {
+            let id = self.graph.outputs[position];
+            let value = &self.graph.values[id.0];
+            if taken.insert(id) && value.data.is_none() {
+                continue;
+            }
+            let copy = self.value(value.shape.clone(), value.dtype, None);
+            // Adding a node never fails.
+            let _ = self.push(Node::new("Identity").input(id).output(copy));
+            self.graph.outputs[position] = copy;
         }
     }
 

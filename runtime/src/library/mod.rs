@@ -55,7 +55,8 @@ impl Library {
         self.place
     }
 
-    pub(crate) fn environment(&self) -> &Environment {
+    /// The process' environment, for sessions of one's own.
+    pub fn environment(&self) -> &Environment {
         &self.environment
     }
 }

@@ -1,0 +1,19 @@
+//! What `exporter` writes answers in ONNX Runtime as the module does in Burn.
+//!
+//! Each case is exported at several operator sets and run at sizes that were
+//! not recorded, on random inputs.
+
+#![allow(clippy::unwrap_used)]
+
+mod attention;
+mod case;
+mod convolutions;
+mod elementwise;
+mod engine;
+mod integers;
+mod networks;
+mod normalizations;
+mod pools;
+mod reductions;
+mod resampling;
+mod shapes;

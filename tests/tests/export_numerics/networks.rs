@@ -1,0 +1,116 @@
+//! Whole networks.
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+use burn::nn::{
+    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d,
+};
+use burn::tensor::{Device, Tensor, activation};
+use exporter::{Exporter, dims};
+
+use crate::case::{case, normal};
+
+/// A residual block with a projection.
+#[derive(Module, Debug)]
+struct Block {
+    conv1: Conv2d,
+    norm1: BatchNorm,
+    conv2: Conv2d,
+    norm2: BatchNorm,
+    shortcut: Conv2d,
+}
+
+impl Block {
+    fn new(from: usize, to: usize, device: &Device) -> Self {
+        let conv = |from, kernel: usize, stride| {
+            let around = kernel / 2;
+            Conv2dConfig::new([from, to], [kernel, kernel])
+                .with_stride([stride, stride])
+                .with_padding(PaddingConfig2d::Explicit(around, around, around, around))
+                .with_bias(false)
+                .init(device)
+        };
+        Self {
+            conv1: conv(from, 3, 2),
+            norm1: BatchNormConfig::new(to).init(device),
+            conv2: conv(to, 3, 1),
+            norm2: BatchNormConfig::new(to).init(device),
+            shortcut: conv(from, 1, 2),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = activation::relu(self.norm1.forward(self.conv1.forward(x.clone())));
+        let y = self.norm2.forward(self.conv2.forward(y));
+        activation::relu(y + self.shortcut.forward(x))
+    }
+}
+
+/// Convolution, pooling, two residual blocks and a classifier.
+#[derive(Module, Debug)]
+struct Network {
+    stem: Conv2d,
+    pool: MaxPool2d,
+    blocks: Vec<Block>,
+    average: AdaptiveAvgPool2d,
+    dropout: Dropout,
+    hidden: Linear,
+    classes: Linear,
+}
+
+impl Network {
+    fn new(device: &Device) -> Self {
+        Self {
+            stem: Conv2dConfig::new([3, 8], [5, 5])
+                .with_padding(PaddingConfig2d::Same)
+                .init(device),
+            pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
+            blocks: vec![Block::new(8, 16, device), Block::new(16, 24, device)],
+            average: AdaptiveAvgPool2dConfig::new([1, 1]).init(),
+            dropout: DropoutConfig::new(0.5).init(),
+            hidden: LinearConfig::new(24, 16).init(device),
+            classes: LinearConfig::new(16, 10).init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        let x = self.pool.forward(activation::gelu(self.stem.forward(x)));
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x));
+        let x = self.average.forward(x).flatten::<2>(1, 3);
+        let x = activation::leaky_relu(self.hidden.forward(x), 0.01);
+        self.classes.forward(self.dropout.forward(x))
+    }
+}
+
+#[test]
+fn residual_networks_match_burn() {
+    let network = Network::new(&Device::flex());
+    let images = |n| normal([n, 3, 32, 32]);
+    case("logits").module(
+        dims!["batch", 3, 32, 32],
+        &network,
+        images,
+        Network::forward,
+    );
+    let exporter = Exporter::new().input("image", dims!["batch", 3, 32, 32]);
+    let exporter = exporter.output("logits").output("probabilities");
+    case("probabilities").check(exporter, &network, images, |network, x: Tensor<4>| {
+        let logits = network.forward(x);
+        (logits.clone(), activation::softmax(logits, 1))
+    });
+}
+
+#[test]
+fn fully_convolutional_networks_take_any_image() {
+    let network = Network::new(&Device::flex());
+    let images = |n: usize| normal([n, 3, 30 + n, 28]);
+    let exporter = Exporter::new()
+        .input("image", dims!["batch", 3, "height", "width"])
+        .sizes("height", [16, 24, 33, 40])
+        .sizes("width", [17, 26, 35, 48])
+        .output("logits");
+    case("any size").check(exporter, &network, images, |network, x: Tensor<4>| {
+        network.forward(x)
+    });
+}
