@@ -16,6 +16,13 @@ use crate::sparse::{Sparse, is_sparse};
 /// depend on it.
 const MAX_PARTS: usize = 16;
 
+/// Values of all partial sums from which there are fewer: for large weights, a part for each of a
+/// few threads.
+const MANY_SUMS: usize = 1 << 22;
+
+/// Fewest parts that large weights are cut into, if the batch allows it.
+const MIN_PARTS: usize = 4;
+
 /// Values summed by one task when partial sums are added up.
 const REDUCE_BLOCK: usize = 4096;
 
@@ -67,9 +74,10 @@ pub(crate) fn backward(isa: Isa, g: &Geometry, saved: &Saved<'_>, gradients: Gra
 }
 
 fn compute(g: &Geometry, method: &impl Method, gradients: Gradients<'_>) {
-    let part_images = g.batch.div_ceil(MAX_PARTS).next_multiple_of(GROUP);
-    let parts = g.batch.div_ceil(part_images);
     let len = method.sums_len();
+    let most = (MANY_SUMS / len).clamp(MIN_PARTS, MAX_PARTS);
+    let part_images = g.batch.div_ceil(most).next_multiple_of(GROUP);
+    let parts = g.batch.div_ceil(part_images);
     let mut sums = Buffer::take(parts * len);
     let partials = sums.par_chunks_exact_mut(len).enumerate();
     let range = |part: usize| part * part_images..g.batch.min((part + 1) * part_images);

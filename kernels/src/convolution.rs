@@ -59,16 +59,23 @@ impl Convolution {
         let stride = channel_stride(self.channels);
         let tap = self.window.channels * stride;
         let row = self.window.kernel[1] * tap;
+        let steps = self.window.steps();
+        let [down, right] = self.window.spread;
         for region in &self.plans[images - 1] {
             let [height, width] = region.count;
+            // Without a spread, the horizontal taps and their channels are one run.
+            let (width, run) = if right == 1 {
+                (1, width * steps[1])
+            } else {
+                (width, steps[1])
+            };
             Product {
                 a: pixels,
                 rows: &region.rows,
-                a_step: [0, self.window.steps()[0], 1],
-                b: &weights[region.first[0].min(self.window.kernel[0] - 1) * row
-                    + region.first[1].min(self.window.kernel[1] - 1) * tap..],
-                b_step: [0, row, stride],
-                count: [1, height, width * self.window.channels],
+                a_step: [steps[0], steps[1], 1],
+                b: &weights[region.first[0] * row + region.first[1] * tap..],
+                b_step: [down * row, right * tap, stride],
+                count: [height, width, run],
                 columns: self.channels,
                 results: &region.outputs,
             }

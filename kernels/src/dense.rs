@@ -12,50 +12,18 @@ use crate::scratch::Buffer;
 use crate::tile::{Product, Start};
 use crate::transpose::transpose;
 
-/// The output gradient of an image as the kernels read it: `[height, width, out_channels]`, each
-/// value at the place of the convolution's result that it belongs to. For the input gradient
-/// these are spread by the strides, with zeros between them, so that the input gradient is a plain
-/// convolution with the turned kernel.
-#[derive(Clone, Copy)]
-struct Canvas {
-    size: [usize; 2],
-    /// Distance of two values.
-    spread: [usize; 2],
-    channels: usize,
-}
-
-impl Canvas {
-    fn new(g: &Geometry, with_input: bool) -> Canvas {
-        let spread = if with_input { g.stride } else { [1, 1] };
-        let size = [0, 1].map(|axis| (g.used()[axis] - 1) * spread[axis] + 1);
-        Canvas {
-            size,
-            spread,
-            channels: g.out_channels,
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.size[0] * self.size[1] * self.channels
-    }
-
-    /// Distance of two rows and of two pixels of the convolution's result.
-    fn steps(&self) -> [usize; 2] {
-        let row = self.size[1] * self.channels;
-        [self.spread[0] * row, self.spread[1] * self.channels]
-    }
-
-    /// The convolution that gives the input gradient.
-    fn window(&self, g: &Geometry) -> Window {
-        let before = |axis: usize| g.kernel[axis].cast_signed() - 1 - g.padding[axis].cast_signed();
-        Window {
-            size: self.size,
-            channels: self.channels,
-            kernel: g.kernel,
-            stride: [1, 1],
-            before: [before(0), before(1)],
-            outputs: g.input,
-        }
+/// The convolution that gives the input gradient: over the output gradients, spread by the strides,
+/// with the turned kernel.
+fn input_window(g: &Geometry) -> Window {
+    let before = |axis: usize| g.kernel[axis].cast_signed() - 1 - g.padding[axis].cast_signed();
+    Window {
+        size: g.used(),
+        channels: g.out_channels,
+        kernel: g.kernel,
+        stride: [1, 1],
+        spread: g.stride,
+        before: [before(0), before(1)],
+        outputs: g.input,
     }
 }
 
@@ -65,22 +33,21 @@ pub(crate) struct Dense<'a> {
     g: &'a Geometry,
     saved: &'a Saved<'a>,
     window: Window,
-    canvas: Canvas,
     taps: Vec<TapRegion>,
-    /// For the input gradient: the turned weights and the convolution of the canvas with them.
+    /// For the input gradient: the turned weights and the convolution with them.
     input: Option<(Buffer, Convolution)>,
 }
 
 impl<'a> Dense<'a> {
     /// Plans the gradients of a batch.
     pub(crate) fn new(isa: Isa, g: &'a Geometry, saved: &'a Saved<'a>, with_input: bool) -> Self {
-        let (window, canvas) = (g.window(), Canvas::new(g, with_input));
+        let window = g.window();
         let mut taps = window.tap_regions();
         for place in taps.iter_mut().flat_map(|region| &mut region.taps) {
             *place *= channel_stride(g.out_channels);
         }
         let input = with_input.then(|| {
-            let convolution = Convolution::new(canvas.window(g), g.in_channels, g.batch, GROUP);
+            let convolution = Convolution::new(input_window(g), g.in_channels, g.batch, GROUP);
             (pack_weights_turned(isa, g, saved.weights), convolution)
         });
         Dense {
@@ -88,7 +55,6 @@ impl<'a> Dense<'a> {
             g,
             saved,
             window,
-            canvas,
             taps,
             input,
         }
@@ -99,23 +65,23 @@ impl<'a> Dense<'a> {
         self.g.taps() * channel_stride(self.g.out_channels)
     }
 
-    /// Puts the gradient of one image onto the canvas and adds it to the bias gradient.
-    fn paint(&self, image: usize, canvas: &mut [f32], bias: &mut [f32]) {
+    /// Values of the gradient of an image's sums: `[height, width, out_channels]`.
+    fn gradient_len(&self) -> usize {
+        self.g.used()[0] * self.g.used()[1] * self.g.out_channels
+    }
+
+    /// The gradient of one image's sums, behind bias and before ReLU and pooling.
+    fn gradient_of(&self, image: usize, sums: &mut [f32]) {
         let g = self.g;
-        let len = g.output_len();
-        let area = len / g.out_channels;
+        let (len, channels) = (g.output_len(), g.out_channels);
+        let size = [channels, len / channels];
         let grad = slice(self.saved.grad, image, len);
-        let mut pixels = Buffer::take(len);
-        if self.saved.out.is_empty() {
-            transpose(
-                self.isa,
-                grad,
-                area,
-                &mut pixels,
-                g.out_channels,
-                [g.out_channels, area],
-            );
-        } else {
+        if g.pool {
+            let mut pixels = Buffer::take(len);
+            transpose(self.isa, grad, size[1], &mut pixels, channels, size);
+            let sources = slice(self.saved.sources, image, g.sources_len());
+            unpool(self.isa, g, &pixels, sources, sums);
+        } else if g.relu {
             let mut masked = Buffer::take(len);
             relu_gradient(
                 self.isa,
@@ -123,29 +89,18 @@ impl<'a> Dense<'a> {
                 grad,
                 &mut masked,
             );
-            transpose(
-                self.isa,
-                &masked,
-                area,
-                &mut pixels,
-                g.out_channels,
-                [g.out_channels, area],
-            );
-        }
-        let steps = self.canvas.steps();
-        if g.pool {
-            let sources = slice(self.saved.sources, image, g.sources_len());
-            unpool(self.isa, g, &pixels, sources, canvas, steps, bias);
+            transpose(self.isa, &masked, size[1], sums, channels, size);
         } else {
-            place(self.isa, g, &pixels, canvas, steps, bias);
+            transpose(self.isa, grad, size[1], sums, channels, size);
         }
     }
 
     /// Adds the weight gradient of some images, `[taps, channel_stride]`: the sum over all pixels
-    /// of the input at a tap times the output gradient.
-    fn weights_of(&self, x: &[f32], canvases: &[f32], start: Start<'_>, weights: &mut [f32]) {
-        let (g, steps, canvas) = (self.g, self.window.steps(), self.canvas.steps());
-        let images = x.len() / g.image_len();
+    /// of the input at a tap times the gradient.
+    fn weights_of(&self, x: &[f32], gradients: &[f32], start: Start<'_>, weights: &mut [f32]) {
+        let g = self.g;
+        let [row, pixel] = self.window.steps();
+        let (out_row, out_pixel) = (g.used()[1] * g.out_channels, g.out_channels);
         let pixels = pack_images(self.isa, g, &self.window, x);
         for region in &self.taps {
             Product {
@@ -153,12 +108,12 @@ impl<'a> Dense<'a> {
                 rows: &region.rows,
                 a_step: [
                     self.window.image_len(),
-                    g.stride[0] * steps[0],
-                    g.stride[1] * steps[1],
+                    g.stride[0] * row,
+                    g.stride[1] * pixel,
                 ],
-                b: &canvases[region.first[0] * canvas[0] + region.first[1] * canvas[1]..],
-                b_step: [self.canvas.len(), canvas[0], canvas[1]],
-                count: [images, region.count[0], region.count[1]],
+                b: &gradients[region.first[0] * out_row + region.first[1] * out_pixel..],
+                b_step: [self.gradient_len(), out_row, out_pixel],
+                count: [x.len() / g.image_len(), region.count[0], region.count[1]],
                 columns: g.out_channels,
                 results: &region.taps,
             }
@@ -166,8 +121,8 @@ impl<'a> Dense<'a> {
         }
     }
 
-    /// Writes the input gradient of some images: the canvases convolved with the turned kernel.
-    fn input_of(&self, images: usize, canvases: &[f32], input: &mut [f32]) {
+    /// Writes the input gradient of some images.
+    fn input_of(&self, images: usize, gradients: &[f32], input: &mut [f32]) {
         let Some((weights, convolution)) = &self.input else {
             return;
         };
@@ -176,16 +131,14 @@ impl<'a> Dense<'a> {
         convolution.run(
             self.isa,
             images,
-            canvases,
+            gradients,
             weights,
             Start::Zero,
             &mut pixels,
         );
         let (area, stride) = (g.input[0] * g.input[1], channel_stride(g.in_channels));
-        for (pixels, planes) in pixels
-            .chunks_exact(convolution.result_len())
-            .zip(input.chunks_exact_mut(g.image_len()))
-        {
+        let results = pixels.chunks_exact(convolution.result_len());
+        for (pixels, planes) in results.zip(input.chunks_exact_mut(g.image_len())) {
             transpose(
                 self.isa,
                 pixels,
@@ -204,32 +157,34 @@ impl Method for Dense<'_> {
     }
 
     fn part(&self, images: Range<usize>, sums: &mut [f32], mut input: Option<&mut [f32]>) {
-        let g = self.g;
+        let (g, len) = (self.g, self.g.image_len());
         // Whole vectors are read from the last pixel on.
         let slack = channel_stride(g.out_channels);
-        let mut canvases = Buffer::zeroed(GROUP * self.canvas.len() + slack);
+        let mut gradients = Buffer::zeroed(GROUP * self.gradient_len() + slack);
         let (weights, bias) = sums.split_at_mut(self.weights_len());
         bias.fill(0.0);
         for first in images.clone().step_by(GROUP) {
-            let count = GROUP.min(images.end - first);
-            for (image, canvas) in
-                (first..first + count).zip(canvases.chunks_exact_mut(self.canvas.len()))
+            let group = first..images.end.min(first + GROUP);
+            for (image, sums) in group
+                .clone()
+                .zip(gradients.chunks_exact_mut(self.gradient_len()))
             {
-                self.paint(image, canvas, &mut bias[..g.out_channels]);
+                self.gradient_of(image, sums);
+                add_pixels(self.isa, sums, &mut bias[..g.out_channels]);
             }
-            let x = &self.saved.x[first * g.image_len()..][..count * g.image_len()];
+            let x = &self.saved.x[first * len..][..group.len() * len];
             let start = if first == images.start {
                 Start::Zero
             } else {
                 Start::Result
             };
-            self.weights_of(x, &canvases, start, weights);
+            self.weights_of(x, &gradients, start, weights);
             if let Some(input) = input.as_deref_mut() {
-                let place = (first - images.start) * g.image_len();
+                let place = (first - images.start) * len;
                 self.input_of(
-                    count,
-                    &canvases,
-                    &mut input[place..][..count * g.image_len()],
+                    group.len(),
+                    &gradients,
+                    &mut input[place..][..group.len() * len],
                 );
             }
         }
@@ -255,61 +210,37 @@ fn relu_gradient_body(out: &[f32], grad: &[f32], masked: &mut [f32]) {
 
 per_isa! {
     /// Spreads pooled gradients to the places they come from; the other places become zero.
-    fn unpool(
-        g: &Geometry,
-        pixels: &[f32],
-        sources: &[u8],
-        canvas: &mut [f32],
-        steps: [usize; 2],
-        bias: &mut [f32],
-    ) = unpool_body
+    fn unpool(g: &Geometry, pixels: &[f32], sources: &[u8], sums: &mut [f32]) = unpool_body
 }
 
 #[inline(always)]
-fn unpool_body(
-    g: &Geometry,
-    pixels: &[f32],
-    sources: &[u8],
-    canvas: &mut [f32],
-    steps: [usize; 2],
-    bias: &mut [f32],
-) {
+fn unpool_body(g: &Geometry, pixels: &[f32], sources: &[u8], sums: &mut [f32]) {
     let (channels, width) = (g.out_channels, g.output()[1]);
+    let row = POOL * width * channels;
     let windows = pixels
         .chunks_exact(channels)
         .zip(sources.chunks_exact(channel_stride(channels)));
     for (i, (grads, sources)) in windows.enumerate() {
-        let first = POOL * (i / width * steps[0] + i % width * steps[1]);
-        for (place, at) in (0..).zip([0, steps[1], steps[0], steps[0] + steps[1]]) {
-            let pixel = &mut canvas[first + at..][..channels];
+        let first = POOL * (i / width * row + i % width * channels);
+        for (place, at) in (0..).zip([0, channels, row, row + channels]) {
+            let pixel = &mut sums[first + at..][..channels];
             for ((value, &grad), &source) in pixel.iter_mut().zip(grads).zip(sources) {
                 *value = if source == place { grad } else { 0.0 };
             }
-        }
-        for ((sum, &grad), &source) in bias.iter_mut().zip(grads).zip(sources) {
-            *sum += if source < 4 { grad } else { 0.0 };
         }
     }
 }
 
 per_isa! {
-    /// Copies gradients to their places.
-    fn place(g: &Geometry, pixels: &[f32], canvas: &mut [f32], steps: [usize; 2], bias: &mut [f32]) = place_body
+    /// Adds all pixels to `total`, channel by channel.
+    fn add_pixels(pixels: &[f32], total: &mut [f32]) = add_pixels_body
 }
 
 #[inline(always)]
-fn place_body(
-    g: &Geometry,
-    pixels: &[f32],
-    canvas: &mut [f32],
-    steps: [usize; 2],
-    bias: &mut [f32],
-) {
-    let (channels, width) = (g.out_channels, g.output()[1]);
-    for (i, grads) in pixels.chunks_exact(channels).enumerate() {
-        canvas[i / width * steps[0] + i % width * steps[1]..][..channels].copy_from_slice(grads);
-        for (sum, grad) in bias.iter_mut().zip(grads) {
-            *sum += grad;
+fn add_pixels_body(pixels: &[f32], total: &mut [f32]) {
+    for pixel in pixels.chunks_exact(total.len()) {
+        for (sum, value) in total.iter_mut().zip(pixel) {
+            *sum += value;
         }
     }
 }

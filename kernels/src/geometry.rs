@@ -105,6 +105,7 @@ impl Geometry {
             channels: self.in_channels,
             kernel: self.kernel,
             stride: self.stride,
+            spread: [1, 1],
             before,
             outputs: self.used(),
         }
