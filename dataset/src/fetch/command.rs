@@ -43,7 +43,7 @@ pub(super) fn run(
         Ok(Some(status)) if status.success() => Ok(()),
         Ok(Some(status)) => Err(SourceError::Command {
             command: line,
-            message: message(&folder.join("stderr"), status),
+            message: message(&fs::read(folder.join("stderr")).unwrap_or_default(), status),
         }),
         Ok(None) => Err(SourceError::Timeout {
             command: line,
@@ -67,7 +67,8 @@ fn wait(mut child: Child, limit: Duration) -> std::io::Result<Option<ExitStatus>
     Ok(None)
 }
 
-fn not_started(command: &Command, error: std::io::Error) -> SourceError {
+/// Why the operating system did not run `command`.
+pub(super) fn not_started(command: &Command, error: std::io::Error) -> SourceError {
     let program = command.get_program().to_string_lossy().into_owned();
     match error.kind() {
         ErrorKind::NotFound => SourceError::NotInstalled(program),
@@ -89,11 +90,10 @@ fn command_line(command: &Command) -> String {
     line
 }
 
-/// What a failed program wrote: its lines on errors, else its last line, else
-/// its status.
-fn message(stderr: &Path, status: ExitStatus) -> String {
-    let text = fs::read(stderr).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+/// What a failed program wrote to `stderr`: its lines on errors, else its last
+/// line, else its status.
+pub(super) fn message(stderr: &[u8], status: ExitStatus) -> String {
+    let text = String::from_utf8_lossy(stderr);
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let errors: Vec<_> = lines().filter(|line| is_error(line)).take(3).collect();
     let message = match errors.as_slice() {
@@ -105,10 +105,12 @@ fn message(stderr: &Path, status: ExitStatus) -> String {
     message.chars().take(MESSAGE_CHARS).collect()
 }
 
-/// Whether npm ("npm error"), apt ("E: ") or dpkg ("error: ") reports an error.
+/// Whether npm ("npm error"), apt ("E: "), dpkg ("error: ") or curl
+/// ("curl: (6) ") reports an error.
 fn is_error(line: &str) -> bool {
     let names_a_log = line.contains("complete log of this run");
-    (line.starts_with("E: ") || line.to_lowercase().contains("error")) && !names_a_log
+    let begins_as_one = line.starts_with("E: ") || line.starts_with("curl: (");
+    (begins_as_one || line.to_lowercase().contains("error")) && !names_a_log
 }
 
 #[cfg(all(test, unix))]
@@ -136,6 +138,17 @@ mod tests {
         let error = run_shell(script, UNHURRIED);
         assert!(
             matches!(&error, SourceError::Command { message, .. } if message == "npm error code E404"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn advice_after_the_error_is_left_out() {
+        let script =
+            "echo 'curl: (60) SSL certificate problem' >&2; echo visit the web page >&2; exit 60";
+        let error = run_shell(script, UNHURRIED);
+        assert!(
+            matches!(&error, SourceError::Command { message, .. } if message == "curl: (60) SSL certificate problem"),
             "{error}"
         );
     }

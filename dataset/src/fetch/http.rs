@@ -1,19 +1,23 @@
 //! Files from a mirror, by HTTPS.
+//!
+//! The system's `curl` carries them: it follows the system's certificates and
+//! proxies, and a TLS library of our own would cost more to build than all of
+//! the rest of this crate.
 
-use std::time::Duration;
-
-use ureq::{Agent, Body};
+use std::io::Read;
+use std::process::Command;
 
 use super::source::{Receive, SourceError};
+use super::stream::Stream;
 use crate::DatasetFile;
 use crate::manifest::Manifest;
 
 /// Without a network, a mirror is given up after this.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const CONNECT_LIMIT_SECONDS: u64 = 5;
 /// A server that is silent for this long is given up.
-const SILENCE_LIMIT: Duration = Duration::from_secs(20);
+const SILENCE_LIMIT_SECONDS: u64 = 20;
 /// A file that takes longer than this is given up, whatever still arrives.
-const FILE_LIMIT: Duration = Duration::from_secs(30 * 60);
+const FILE_LIMIT_SECONDS: u64 = 30 * 60;
 /// A gzipped file is hardly longer than the raw one.
 const GZIP_OVERHEAD_BYTES: u64 = 1 << 16;
 
@@ -24,35 +28,53 @@ pub(super) fn deliver(
     manifest: &Manifest,
     receive: &mut Receive<'_>,
 ) -> Result<(), SourceError> {
-    let agent = agent(base);
     for &file in wanted {
-        let body = get(&agent, base, file)?;
         let limit = manifest.bytes(file) + GZIP_OVERHEAD_BYTES;
-        receive(file, &mut body.into_with_config().limit(limit).reader())?;
+        let content = Stream::of(&mut download(base, file, limit))?;
+        // curl knows a file's length only when the server tells it.
+        receive(file, &mut content.take(limit))?;
     }
     Ok(())
 }
 
-fn get(agent: &Agent, base: &str, file: DatasetFile) -> Result<Body, SourceError> {
-    match agent.get(format!("{base}{}.gz", file.names()[0])).call() {
-        Ok(response) => Ok(response.into_body()),
-        Err(reason) => Err(SourceError::Http {
-            file,
-            reason: Box::new(reason),
-        }),
+/// The command that writes `file` to stdout, or its reason not to to stderr.
+fn download(base: &str, file: DatasetFile, limit: u64) -> Command {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail"])
+        .args(["--location", "--max-redirs", "5"])
+        .args(["--proto", protocols(base)])
+        .args(["--connect-timeout", &CONNECT_LIMIT_SECONDS.to_string()])
+        .args(["--speed-limit", "1"])
+        .args(["--speed-time", &SILENCE_LIMIT_SECONDS.to_string()])
+        .args(["--max-time", &FILE_LIMIT_SECONDS.to_string()])
+        .args(["--max-filesize", &limit.to_string()])
+        .args([
+            "--user-agent",
+            concat!("burnish/", env!("CARGO_PKG_VERSION")),
+        ])
+        .args(["--output", "-", "--globoff", "--url"])
+        .arg(format!("{base}{}.gz", file.names()[0]));
+    curl
+}
+
+/// What curl may speak, redirected or not: a secure mirror must not lead to
+/// an insecure place.
+fn protocols(base: &str) -> &'static str {
+    if base.starts_with("http:") {
+        "=http,https"
+    } else {
+        "=https"
     }
 }
 
-fn agent(base: &str) -> Agent {
-    Agent::config_builder()
-        // A secure mirror must not lead elsewhere.
-        .https_only(base.starts_with("https:"))
-        .user_agent(concat!("burnish/", env!("CARGO_PKG_VERSION")))
-        .timeout_resolve(Some(CONNECT_LIMIT))
-        .timeout_connect(Some(CONNECT_LIMIT))
-        .timeout_recv_response(Some(SILENCE_LIMIT))
-        .timeout_per_read(Some(SILENCE_LIMIT))
-        .timeout_global(Some(FILE_LIMIT))
-        .build()
-        .into()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_mirror_without_tls_may_be_left_for_one() {
+        assert_eq!(protocols("https://mirror.example/"), "=https");
+        assert_eq!(protocols("http://127.0.0.1:8000/"), "=http,https");
+        assert_eq!(protocols("file:///srv/mirror/"), "=https");
+    }
 }

@@ -9,6 +9,7 @@ mod http;
 mod package;
 mod report;
 mod source;
+mod stream;
 
 pub use report::{FetchError, Fetched, FetchedFile, Problem, Unmet};
 pub use source::{Source, SourceError};

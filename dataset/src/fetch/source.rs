@@ -13,7 +13,8 @@ use crate::manifest::Manifest;
 /// A place that a dataset can be fetched from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// Gzipped files, by HTTPS, under the URL `base`.
+    /// Gzipped files, by HTTPS, under the URL `base`, which `curl` downloads.
+    /// An `http:` URL is allowed, for a mirror on the same machine.
     Mirror {
         /// The URL of the folder, with a slash at its end.
         base: String,
@@ -40,14 +41,6 @@ pub(super) type Receive<'a> = dyn FnMut(DatasetFile, &mut dyn Read) -> Result<()
 /// Why a source did not deliver.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The server did not answer, or not with the file.
-    #[error("no answer with the {file}: {reason}")]
-    Http {
-        /// The file that was asked for.
-        file: DatasetFile,
-        /// What came instead.
-        reason: Box<ureq::Error>,
-    },
     /// A program that the source needs is not there.
     #[error("`{0}` is not installed")]
     NotInstalled(String),
@@ -70,12 +63,12 @@ pub enum SourceError {
     /// The source has no such file.
     #[error("it has no {0}")]
     Absent(DatasetFile),
-    /// A transfer broke off, or its content is damaged.
+    /// A transfer did not begin or broke off, or its content is damaged.
     #[error("the transfer of the {file} failed: {reason}")]
     Transfer {
         /// The file.
         file: DatasetFile,
-        /// What the operating system or the decoder says.
+        /// What `curl`, the operating system or the decoder says.
         reason: io::Error,
     },
     /// A package is not the archive that it should be.

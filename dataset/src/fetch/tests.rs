@@ -5,6 +5,8 @@ use std::fs;
 use std::io::{BufRead, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
@@ -25,31 +27,44 @@ fn manifest() -> Manifest {
 
 /// A mirror that answers every request with `answer(file name)`.
 fn mirror(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) -> Source {
+    server(move |stream, name| {
+        let (status, body) = match answer(name) {
+            Some(body) => ("200 OK", body),
+            None => ("404 Not Found", Vec::new()),
+        };
+        let length = format!("Content-Length: {}", body.len());
+        respond(stream, status, &length, &body);
+    })
+}
+
+/// A server that meets every request with `serve(connection, file name)`.
+fn server(serve: impl Fn(TcpStream, &str) + Send + 'static) -> Source {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            respond(stream.unwrap(), &answer);
+            let stream = stream.unwrap();
+            let name = requested(&stream);
+            serve(stream, &name);
         }
     });
     Source::mirror(format!("http://{address}/"))
 }
 
-fn respond(mut stream: TcpStream, answer: &impl Fn(&str) -> Option<Vec<u8>>) {
-    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+fn requested(stream: &TcpStream) -> String {
+    let mut lines = BufReader::new(stream).lines();
     let request = lines.next().unwrap().unwrap();
     lines.find(|line| line.as_ref().unwrap().is_empty());
-    let name = request.split(' ').nth(1).unwrap().trim_start_matches('/');
-    let (status, body) = match answer(name) {
-        Some(body) => ("200 OK", body),
-        None => ("404 Not Found", Vec::new()),
-    };
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
+    let path = request.split(' ').nth(1).unwrap();
+    path.trim_start_matches('/').to_owned()
+}
+
+fn respond(mut stream: TcpStream, status: &str, header: &str, body: &[u8]) {
+    let head = format!("HTTP/1.1 {status}\r\n{header}\r\nConnection: close\r\n\r\n");
     // A client that has read enough hangs up.
-    let _ = stream.write_all(&body);
+    let _ = stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(body));
 }
 
 fn good_mirror() -> Source {
@@ -170,6 +185,72 @@ fn endless_content_is_cut_off() {
     let error = complete(&manifest(), folder.path(), &[endless]).unwrap_err();
     assert!(error.to_string().contains("training images"), "{error}");
     assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn endless_content_of_untold_length_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let endless = server(|mut stream, _| {
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        while stream.write_all(&[0; 1 << 16]).is_ok() {}
+    });
+    let error = complete(&manifest(), folder.path(), &[endless]).unwrap_err();
+    assert!(error.to_string().contains("training images"), "{error}");
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn connection_that_is_cut_leaves_nothing_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let cut = server(|stream, name| {
+        let content = fs::read(fixture().join(name)).unwrap();
+        let length = format!("Content-Length: {}", content.len());
+        respond(stream, "200 OK", &length, &content[..content.len() / 2]);
+    });
+    let error = complete(&manifest(), folder.path(), &[cut]).unwrap_err();
+    assert!(error.to_string().contains("curl: (18)"), "{error}");
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn mirror_that_lacks_a_file_is_asked_once_and_its_answer_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
+    let empty = mirror(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        None
+    });
+    let error = complete(&manifest(), folder.path(), &[empty]).unwrap_err();
+    assert!(error.to_string().contains("error: 404"), "{error}");
+    assert_eq!(requests.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn redirection_is_followed_but_not_out_of_the_web() {
+    let folder = tempfile::tempdir().unwrap();
+    let Source::Mirror { base } = good_mirror() else {
+        unreachable!()
+    };
+    let moved = server(move |stream, name| {
+        respond(stream, "302 Found", &format!("Location: {base}{name}"), b"");
+    });
+    complete(&manifest(), folder.path(), &[moved]).unwrap();
+
+    let other = tempfile::tempdir().unwrap();
+    let local = server(|stream, name| {
+        let path = fixture().join(name).display().to_string();
+        respond(
+            stream,
+            "302 Found",
+            &format!("Location: file://{path}"),
+            b"",
+        );
+    });
+    let error = complete(&manifest(), other.path(), &[local]).unwrap_err();
+    assert!(error.to_string().contains("curl: (1)"), "{error}");
+    assert!(names(other.path()).is_empty());
 }
 
 #[test]
