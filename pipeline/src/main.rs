@@ -48,6 +48,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return diagnostics::usage(&error),
     };
+    // Training allocates the same sizes in every step.
+    kernels::keep_freed_memory();
     let result = std::panic::catch_unwind(|| match &cli.command {
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::run(args),

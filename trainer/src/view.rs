@@ -41,26 +41,23 @@ impl View {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
-    /// The line of a finished epoch.
+    /// The row of a finished epoch; the first comes with the table's head.
     pub(crate) fn epoch(&self, record: &EpochRecord, best: bool) {
-        let EpochRecord {
-            epoch,
-            train_loss,
-            train_accuracy,
-            validation_loss,
-            validation_accuracy,
-            learning_rate,
-            seconds,
-            images_per_second,
-        } = record;
+        if record.epoch == 1 {
+            self.note(
+                "   epoch   train: loss  accuracy   val: loss  accuracy         lr  images/s",
+            );
+        }
+        let epoch = format!("{}/{}", record.epoch, self.epochs);
         self.note(&format!(
-            "epoch {epoch:>2}/{}  train loss {train_loss:.4} accuracy {:.2}%  \
-             validation loss {validation_loss:.4} accuracy {:.2}%{}  \
-             lr {learning_rate:.2e}  {seconds:.1} s  {images_per_second:.0} images/s",
-            self.epochs,
-            100.0 * train_accuracy,
-            100.0 * validation_accuracy,
+            "{epoch:>8}   {:>11.4}  {:>7.2}%   {:>9.4}  {:>7.2}%{}  {:>8.2e}  {:>8.0}",
+            record.train_loss,
+            100.0 * record.train_accuracy,
+            record.validation_loss,
+            100.0 * record.validation_accuracy,
             if best { " *" } else { "  " },
+            record.learning_rate,
+            record.images_per_second,
         ));
     }
 
@@ -85,7 +82,7 @@ impl View {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{msg} [{bar:24}] {percent:>3}%  {eta} left")
+    ProgressStyle::with_template("{msg} [{wide_bar}] {percent:>3}%  {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
 }
@@ -142,10 +139,10 @@ impl Renderer {
     fn message(&self) -> String {
         let split = match self.split {
             Split::Train => "train",
-            Split::Validation => "validation",
+            Split::Validation => "val",
         };
         format!(
-            "epoch {}/{}  {split} loss {:.4} accuracy {:.2}%",
+            "epoch {}/{}  {split} loss {:.4}  {:.2}%",
             self.epoch,
             self.view.epochs,
             self.mean("Loss"),
