@@ -1,6 +1,6 @@
 //! Operations as people read them in messages.
 
-use std::fmt::{self, Debug, Write};
+use std::fmt::{self, Write};
 
 use burn::backend::ir::OperationIr;
 use burn::tensor::DType;
@@ -34,11 +34,7 @@ pub(crate) fn dtype_name(dtype: DType) -> String {
     if dtype.is_bool() {
         return "bool".to_owned();
     }
-    lowercase(&dtype)
-}
-
-fn lowercase(value: &dyn Debug) -> String {
-    format!("{value:?}").to_lowercase()
+    format!("{dtype:?}").to_lowercase()
 }
 
 /// Collects the first characters and then refuses more, so that formatting a

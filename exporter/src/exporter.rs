@@ -16,7 +16,7 @@ use crate::opset::Opset;
 use crate::resolve::resolve;
 use crate::sample;
 use crate::spec::{Dim, InputSpec};
-use crate::{lower, simplify};
+use crate::{lower, rewrite};
 
 /// Turns a module into an ONNX model.
 ///
@@ -139,7 +139,7 @@ impl Exporter {
         let symbols = graph.symbols.clone();
         let warnings = self.warnings(&graph);
         let mut program = lower::lower(graph, self.opset)?;
-        simplify::simplify(&mut program);
+        rewrite::rewrite(&mut program, self.opset);
         let header = Header {
             opset: self.opset,
             outputs: &self.outputs,

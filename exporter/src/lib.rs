@@ -22,7 +22,7 @@
 //!
 //! The stages, a module each: `capture` records `forward` at several sizes,
 //! `resolve` aligns the recordings and explains every size that differs,
-//! `lower` turns each operation into nodes, `simplify` makes these fewer, and
+//! `lower` turns each operation into nodes, `rewrite` makes these fewer, and
 //! `emit` builds the messages.
 
 mod boundary;
@@ -41,9 +41,9 @@ mod name;
 mod node;
 mod opset;
 mod resolve;
+mod rewrite;
 mod sample;
 mod scope;
-mod simplify;
 mod spec;
 
 pub use boundary::{Inputs, Outputs};

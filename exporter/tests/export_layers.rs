@@ -6,7 +6,8 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AdaptiveAvgPool2dConfig, AvgPool2dConfig, MaxPool2dConfig};
 use burn::nn::{
-    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d, Relu,
+    BatchNorm, BatchNormConfig, Dropout, DropoutConfig, GroupNormConfig, InstanceNormConfig,
+    Linear, LinearConfig, PaddingConfig2d, Relu, RmsNormConfig,
 };
 use burn::tensor::{DType, Device, Int, Tensor, activation};
 use exporter::{Dim, Exporter, OnnxModel, Opset, Warning, dims};
@@ -116,19 +117,12 @@ fn a_classifier_becomes_a_node_for_each_layer() {
     let model = export_network();
     assert_eq!(
         op_types(&model),
-        [
-            "Conv",
-            "BatchNormalization",
-            "Relu",
-            "MaxPool",
-            "Reshape",
-            "Gemm"
-        ]
+        ["Conv", "Relu", "MaxPool", "Reshape", "Gemm"]
     );
     assert_eq!(
         model.summary().to_string(),
-        "6 nodes (BatchNormalization 1, Conv 1, Gemm 1, MaxPool 1, Relu 1, Reshape 1), \
-         9 initializers with 6828 elements"
+        "5 nodes (Conv 1, Gemm 1, MaxPool 1, Relu 1, Reshape 1), \
+         5 initializers with 6812 elements"
     );
     assert!(model.warnings().is_empty());
 }
@@ -136,38 +130,99 @@ fn a_classifier_becomes_a_node_for_each_layer() {
 #[test]
 fn names_follow_the_modules() {
     let model = export_network();
-    let nodes: Vec<&str> = graph(&model)
-        .node
-        .iter()
-        .map(|node| node.name.as_str())
-        .collect();
+    let nodes = graph(&model).node.iter().map(|node| node.name.as_str());
+    let nodes: Vec<&str> = nodes.collect();
     assert_eq!(
         nodes,
         [
             "/conv1/Conv",
-            "/norm/BatchNormalization",
             "/norm/Relu",
             "/norm/MaxPool",
             "/norm/Reshape",
             "/fc/Gemm"
         ]
     );
-    let initializers = graph(&model).initializer.iter();
-    let initializers: Vec<&str> = initializers.map(|tensor| tensor.name.as_str()).collect();
     assert_eq!(
-        initializers,
+        initializers(&model),
         [
             "conv1.weight",
             "conv1.bias",
-            "norm.gamma",
-            "norm.beta",
-            "norm.running_mean",
-            "norm.running_var",
             "/norm/Reshape.shape",
             "fc.weight",
             "fc.bias"
         ]
     );
+}
+
+fn initializers(model: &OnnxModel) -> Vec<&str> {
+    let initializers = graph(model).initializer.iter();
+    initializers.map(|tensor| tensor.name.as_str()).collect()
+}
+
+#[test]
+fn batch_norm_by_itself_keeps_its_statistics() {
+    let layer = BatchNormConfig::new(4).init(&Device::flex());
+    let exporter = Exporter::new().input("x", dims!["n", 4, 5, 5]).output("y");
+    let model = exporter
+        .export(&layer, |layer, x: Tensor<4>| layer.forward(x))
+        .unwrap();
+    assert_eq!(op_types(&model), ["BatchNormalization"]);
+    assert_eq!(
+        initializers(&model),
+        ["gamma", "beta", "running_mean", "running_var"]
+    );
+}
+
+#[test]
+fn batch_norm_after_a_shared_convolution_is_kept() {
+    let device = Device::flex();
+    let layers = (
+        Conv2dConfig::new([1, 4], [3, 3]).init(&device),
+        BatchNormConfig::new(4).init(&device),
+    );
+    let exporter = Exporter::new().input("x", dims!["n", 1, 8, 8]).output("y");
+    let model = exporter
+        .export(&layers, |(conv, norm), x: Tensor<4>| {
+            let x = conv.forward(x);
+            norm.forward(x.clone()) + x
+        })
+        .unwrap();
+    assert_eq!(op_types(&model), ["Conv", "BatchNormalization", "Add"]);
+}
+
+#[test]
+fn normalizations_are_found_in_their_arithmetic() {
+    let device = Device::flex();
+    let at = |opset| {
+        let exporter = Exporter::new().opset(Opset::new(opset).unwrap());
+        exporter.input("x", dims!["n", 6, 5, 7]).output("y")
+    };
+    let instance = InstanceNormConfig::new(6).init(&device);
+    let model = at(18).export(&instance, |layer, x: Tensor<4>| layer.forward(x));
+    assert_eq!(op_types(&model.unwrap()), ["InstanceNormalization"]);
+    let group = GroupNormConfig::new(3, 6).init(&device);
+    let model = at(21).export(&group, |layer, x: Tensor<4>| layer.forward(x));
+    let model = model.unwrap();
+    assert_eq!(op_types(&model), ["GroupNormalization"]);
+    assert_eq!(initializers(&model), ["gamma", "beta"]);
+    let model = at(18).export(&group, |layer, x: Tensor<4>| layer.forward(x));
+    assert_eq!(
+        op_types(&model.unwrap()),
+        ["Reshape", "InstanceNormalization", "Reshape", "Mul", "Add"]
+    );
+    let rms = RmsNormConfig::new(7).init(&device);
+    let model = at(23).export(&rms, |layer, x: Tensor<4>| layer.forward(x));
+    assert_eq!(op_types(&model.unwrap()), ["RMSNormalization"]);
+}
+
+#[test]
+fn activations_are_found_in_their_arithmetic() {
+    let softplus = of::<2, 2>(18, dims!["n", 4], |x| activation::softplus(x, 1.0));
+    assert_eq!(op_types(&softplus), ["Softplus"]);
+    let mish = of::<2, 2>(18, dims!["n", 4], activation::mish);
+    assert_eq!(op_types(&mish), ["Mish"]);
+    let gelu = of::<2, 2>(20, dims!["n", 4], activation::gelu_approximate);
+    assert_eq!(op_types(&gelu), ["Gelu"]);
 }
 
 #[test]
@@ -181,7 +236,7 @@ fn the_boundary_is_named_and_symbolic() {
     assert_eq!(shape(&input[0]), ["batch", "1", "28", "28"]);
     assert_eq!(shape(&output[0]), ["batch", "10"]);
     let inner: Vec<Vec<String>> = graph(&model).value_info.iter().map(shape).collect();
-    assert_eq!(inner[3], ["batch", "4", "13", "13"]);
+    assert_eq!(inner[2], ["batch", "4", "13", "13"]);
 }
 
 #[test]

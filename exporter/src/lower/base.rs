@@ -7,7 +7,8 @@ use burn::backend::ir::{
 };
 use burn::tensor::{BoolStore, DType, IndexingUpdateOp, TensorData};
 
-use super::context::{Context, Lowered, Refusal, refuse, scalar_data};
+use super::context::{Context, Lowered, Refusal, refuse};
+use super::operands::scalar_data;
 use super::{reduce, slice};
 use crate::extent::Extent;
 use crate::graph::ValueId;
@@ -72,7 +73,14 @@ fn reshape(cx: &mut Context, op: &ShapeOpIr) -> Lowered {
             }
         })
         .collect();
-    let shape = shape_operand(cx, &target)?;
+    let computed = target
+        .iter()
+        .any(|target| matches!(target, Target::Computed(_)));
+    let whole = if computed { cx.shape_with(&to) } else { None };
+    let shape = match whole {
+        Some(shape) => shape,
+        None => shape_operand(cx, &target)?,
+    };
     cx.apply_to("Reshape", [(&op.input).into(), shape], &op.out)
 }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::backend::ir::{ScalarIr, TensorIr};
 use burn::tensor::{DType, TensorData};
 
-use crate::extent::{Extent, Formula};
-use crate::graph::{Graph, Operation, Progression, RangeExtent, Value, ValueId};
+use crate::extent::Extent;
+use crate::graph::{Graph, Operation, RangeExtent, Value, ValueId};
 use crate::node::{Node, Program};
 use crate::opset::Opset;
 
@@ -24,20 +24,20 @@ pub(crate) fn refuse<T>(reason: impl Into<String>) -> Result<T, Refusal> {
 
 /// The graph under construction, at one operation.
 pub(crate) struct Context {
-    graph: Graph,
+    pub(super) graph: Graph,
     opset: Opset,
     nodes: Vec<Node>,
     /// The values that exist before the current operation, in order.
-    available: Vec<ValueId>,
+    pub(super) available: Vec<ValueId>,
     /// Constants made so far, by what they hold.
-    constants: BTreeMap<(String, Vec<usize>, Vec<u8>), ValueId>,
+    pub(super) constants: BTreeMap<(String, Vec<usize>, Vec<u8>), ValueId>,
     /// Sizes computed so far, each a tensor `[1]` of i64.
-    sizes: BTreeMap<Extent, ValueId>,
+    pub(super) sizes: BTreeMap<Extent, ValueId>,
     /// The current operation's.
     scope: String,
     counts: Vec<Extent>,
     ranges: Vec<RangeExtent>,
-    scalars: Vec<Option<Extent>>,
+    pub(super) scalars: Vec<Option<Extent>>,
 }
 
 impl Context {
@@ -183,7 +183,7 @@ impl Context {
 
     // Values
 
-    fn value(
+    pub(super) fn value(
         &mut self,
         shape: Option<Vec<Extent>>,
         dtype: DType,
@@ -276,180 +276,6 @@ impl Context {
         let mut scalars = self.scalars.iter().flatten();
         scalars.try_for_each(|scalar| self.fixed(scalar, "a scalar operand").map(drop))
     }
-
-    // Constants
-
-    /// A constant; equal ones are made once.
-    pub fn constant(&mut self, data: TensorData) -> ValueId {
-        let key = (
-            format!("{:?}", data.dtype()),
-            data.shape().to_vec(),
-            data.as_bytes().to_vec(),
-        );
-        if let Some(known) = self.constants.get(&key) {
-            return *known;
-        }
-        let shape = data.shape().iter();
-        let shape = shape.map(|size| self.graph.symbols.constant(*size as i64));
-        let value = self.value(Some(shape.collect()), data.dtype(), Some(data));
-        self.constants.insert(key, value);
-        value
-    }
-
-    /// A constant of rank 1.
-    pub fn integers(&mut self, values: &[i64]) -> ValueId {
-        self.constant(TensorData::new(values.to_vec(), [values.len()]))
-    }
-
-    /// A constant of rank 0.
-    pub fn integer(&mut self, value: i64) -> ValueId {
-        self.constant(TensorData::new(vec![value], Vec::<usize>::new()))
-    }
-
-    /// A constant of rank 0 in the element type of its neighbours.
-    pub fn number(&mut self, value: f64, dtype: DType) -> ValueId {
-        self.scalar(ScalarIr::Float(value), dtype)
-    }
-
-    /// A constant of rank 0.
-    pub fn scalar(&mut self, value: ScalarIr, dtype: DType) -> ValueId {
-        self.constant(scalar_data(value, Vec::new(), dtype))
-    }
-
-    // Sizes
-
-    /// An extent that no symbol changes.
-    pub fn constant_extent(&self, value: i64) -> Extent {
-        self.graph.symbols.constant(value)
-    }
-
-    /// A tensor of i64 with these sizes: a constant where all are fixed.
-    pub fn extents(&mut self, extents: &[Extent]) -> Result<ValueId, Refusal> {
-        let fixed: Option<Vec<i64>> = extents.iter().map(Extent::fixed).collect();
-        if let Some(fixed) = fixed {
-            return Ok(self.integers(&fixed));
-        }
-        let parts: Vec<ValueId> = extents
-            .iter()
-            .map(|extent| self.extent(extent))
-            .collect::<Result<_, _>>()?;
-        if let [only] = parts[..] {
-            return Ok(only);
-        }
-        let concat = Node::new("Concat").inputs(parts).attr("axis", 0i64);
-        Ok(self.compute(concat, DType::I64))
-    }
-
-    /// A tensor `[1]` of i64 with this size: a constant, a dimension of an
-    /// input or of a value that is there already, or computed from the symbols.
-    pub fn extent(&mut self, extent: &Extent) -> Result<ValueId, Refusal> {
-        if let Some(value) = extent.fixed() {
-            return Ok(self.integers(&[value]));
-        }
-        if let Some(known) = self.sizes.get(extent) {
-            return Ok(*known);
-        }
-        let size = match self.dimension_with(extent) {
-            Some((value, axis)) => self.dimension(value, axis),
-            None => self.formula(extent)?,
-        };
-        self.sizes.insert(extent.clone(), size);
-        Ok(size)
-    }
-
-    /// A dimension that equals the extent: an input's where possible.
-    fn dimension_with(&self, extent: &Extent) -> Option<(ValueId, usize)> {
-        let inputs = self.graph.inputs.iter();
-        inputs.chain(&self.available).find_map(|id| {
-            let shape = self.graph.values[id.0].shape.as_ref()?;
-            let axis = shape.iter().position(|size| size == extent)?;
-            Some((*id, axis))
-        })
-    }
-
-    fn dimension(&mut self, value: ValueId, axis: usize) -> ValueId {
-        let shape = Node::new("Shape").input(value);
-        let shape = shape.attr_unless("start", 0i64, axis).attr("end", axis + 1);
-        self.compute(shape, DType::I64)
-    }
-
-    /// `0, 1, .. size - 1`, of i64.
-    pub fn positions(&mut self, size: &Extent) -> Result<ValueId, Refusal> {
-        let size = self.extent(size)?;
-        let scalar = self.integers(&[]);
-        let size = self.apply("Reshape", [size, scalar]);
-        let (zero, one) = (self.integer(0), self.integer(1));
-        Ok(self.apply("Range", [zero, size, one]))
-    }
-
-    /// Computes a progression, whose length depends on a symbol.
-    fn progression(&mut self, id: ValueId, progression: Progression) -> Lowered {
-        let value = &self.graph.values[id.0];
-        let (dtype, size) = (value.dtype, value.shape.iter().flatten().next().cloned());
-        let Some(size) = size else { return Ok(()) };
-        let positions = self.positions(&size)?;
-        let step = self.integer(progression.step);
-        let start = self.integer(progression.start);
-        let scaled = self.apply("Mul", [positions, step]);
-        let moved = self.apply("Add", [scaled, start]);
-        let cast = Node::new("Cast").input(moved).output(id);
-        self.push(cast.attr("to", element_type(dtype)))
-    }
-
-    fn formula(&mut self, extent: &Extent) -> Result<ValueId, Refusal> {
-        match self.graph.symbols.explain(extent) {
-            Formula::Fixed(value) => Ok(self.integers(&[value])),
-            Formula::Affine {
-                coefficients,
-                offset,
-                divisor,
-            } => self.affine(&coefficients, offset, divisor),
-            Formula::Product { factor, symbols } => {
-                let mut product = self.integers(&[factor]);
-                for symbol in symbols {
-                    let size = self.extent(&self.graph.symbols.extent(symbol))?;
-                    product = self.apply("Mul", [product, size]);
-                }
-                Ok(product)
-            }
-            Formula::Unexplained => refuse(format!(
-                "a size follows the symbolic sizes in a way that is not understood ({:?})",
-                extent.seen()
-            )),
-        }
-    }
-
-    /// `(Σ coefficient · symbol + offset) / divisor`
-    fn affine(
-        &mut self,
-        coefficients: &[i64],
-        offset: i64,
-        divisor: i64,
-    ) -> Result<ValueId, Refusal> {
-        let mut sum = self.integers(&[offset]);
-        for (symbol, coefficient) in coefficients.iter().enumerate() {
-            if *coefficient == 0 {
-                continue;
-            }
-            let size = self.extent(&self.graph.symbols.extent(symbol))?;
-            let factor = self.integers(&[*coefficient]);
-            let term = self.apply("Mul", [size, factor]);
-            sum = self.apply("Add", [sum, term]);
-        }
-        let divisor = self.integers(&[divisor]);
-        Ok(self.apply("Div", [sum, divisor]))
-    }
-}
-
-/// A scalar in a tensor of any element type.
-pub(crate) fn scalar_data(value: ScalarIr, shape: Vec<usize>, dtype: DType) -> TensorData {
-    let data = match value {
-        ScalarIr::Float(value) => TensorData::new(vec![value], shape),
-        ScalarIr::Int(value) => TensorData::new(vec![value], shape),
-        ScalarIr::UInt(value) => TensorData::new(vec![value], shape),
-        ScalarIr::Bool(value) => TensorData::new(vec![value], shape),
-    };
-    data.convert_dtype(dtype)
 }
 
 /// Whether ONNX has one element type for both: it knows a single boolean.

@@ -13,12 +13,14 @@ mod float;
 mod integer;
 mod module;
 mod numeric;
+mod operands;
 mod pool;
 mod reduce;
 mod resample;
 mod slice;
 
 use burn::backend::ir::{DistributedOperationIr, OperationIr};
+use burn::tensor::DType;
 
 use crate::describe::{dtype_name, operation_name};
 use crate::error::{ExportError, UnsupportedOperation};
@@ -76,7 +78,7 @@ fn operation(cx: &mut Context, op: &OperationIr) -> Lowered {
 /// Quantized tensors hold more than their elements.
 fn require_numbers(cx: &Context, op: &OperationIr) -> Lowered {
     let mut tensors = op.inputs().chain(op.outputs());
-    match tensors.find(|tensor| crate::resolve::is_quantized(tensor.dtype)) {
+    match tensors.find(|tensor| matches!(tensor.dtype, DType::QFloat(_))) {
         Some(_) => refuse(format!(
             "quantized tensors are not written to opset {}; export the module before quantizing it",
             cx.opset()

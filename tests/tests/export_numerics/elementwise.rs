@@ -163,7 +163,9 @@ fn comparisons_match_burn() {
 
 #[test]
 fn products_match_burn() {
-    binary("matmul", ALL, |x, y| (x * 0.1).matmul(y.transpose()).sum_dim(1));
+    binary("matmul", ALL, |x, y| {
+        (x * 0.1).matmul(y.transpose()).sum_dim(1)
+    });
     let exporter = Exporter::new().input("x", dims!["n", 3]);
     let exporter = exporter.input("y", dims!["n", 3]).output("z");
     let inputs = |n| (normal([n, 3]), normal([n, 3]));

@@ -1,6 +1,6 @@
 //! Whole networks.
 
-use burn::module::Module;
+use burn::module::{Module, Param, RunningState};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{
@@ -9,7 +9,7 @@ use burn::nn::{
 use burn::tensor::{Device, Tensor, activation};
 use exporter::{Exporter, dims};
 
-use crate::case::{case, normal};
+use crate::case::{case, normal, uniform};
 
 /// A residual block with a projection.
 #[derive(Module, Debug)]
@@ -99,6 +99,32 @@ fn residual_networks_match_burn() {
         let logits = network.forward(x);
         (logits.clone(), activation::softmax(logits, 1))
     });
+}
+
+/// Statistics, scales and biases that are not the initial ones.
+fn trained(mut network: Network) -> Network {
+    for block in &mut network.blocks {
+        for norm in [&mut block.norm1, &mut block.norm2] {
+            let channels = norm.gamma.dims();
+            norm.gamma = Param::from_tensor(uniform(channels, 0.5, 1.5));
+            norm.beta = Param::from_tensor(normal(channels));
+            norm.running_mean = RunningState::new(normal(channels));
+            norm.running_var = RunningState::new(uniform(channels, 0.5, 2.0));
+        }
+    }
+    network
+}
+
+#[test]
+fn statistics_are_folded_into_convolutions() {
+    let network = trained(Network::new(&Device::flex()));
+    let images = |n| normal([n, 3, 32, 32]);
+    case("trained").module(
+        dims!["batch", 3, 32, 32],
+        &network,
+        images,
+        Network::forward,
+    );
 }
 
 #[test]

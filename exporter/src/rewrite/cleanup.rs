@@ -1,4 +1,4 @@
-//! Rules that make the nodes fewer and leave every result as it is.
+//! Nodes that are not needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,27 +7,8 @@ use burn::tensor::TensorData;
 use crate::graph::ValueId;
 use crate::node::{Attribute, Node, Program};
 
-/// Applies the rules until none applies.
-pub(crate) fn simplify(program: &mut Program) {
-    loop {
-        let rules: [fn(&mut Program) -> bool; 6] = [
-            remove_dead_nodes,
-            fold_reshaped_constants,
-            skip_nodes_without_effect,
-            merge_reshapes,
-            merge_transposes,
-            merge_equal_nodes,
-        ];
-        // Every rule runs; `any` would stop at the first that applies.
-        let applied = rules.map(|rule| rule(program));
-        if !applied.contains(&true) {
-            break;
-        }
-    }
-}
-
 /// Removes nodes that no output depends on.
-fn remove_dead_nodes(program: &mut Program) -> bool {
+pub(super) fn remove_dead_nodes(program: &mut Program) -> bool {
     let mut needed: BTreeSet<ValueId> = program.outputs.iter().copied().collect();
     let before = program.nodes.len();
     let mut kept = Vec::with_capacity(before);
@@ -43,7 +24,7 @@ fn remove_dead_nodes(program: &mut Program) -> bool {
 }
 
 /// A reshape of a constant is a constant.
-fn fold_reshaped_constants(program: &mut Program) -> bool {
+pub(super) fn fold_reshaped_constants(program: &mut Program) -> bool {
     let Program { values, nodes, .. } = program;
     let outputs: BTreeSet<ValueId> = program.outputs.iter().copied().collect();
     let before = nodes.len();
@@ -74,7 +55,7 @@ fn fold_reshaped_constants(program: &mut Program) -> bool {
 }
 
 /// Readers of what a node only passes on read its input instead.
-fn skip_nodes_without_effect(program: &mut Program) -> bool {
+pub(super) fn skip_nodes_without_effect(program: &mut Program) -> bool {
     let skipped: BTreeMap<ValueId, ValueId> = program
         .nodes
         .iter()
@@ -97,6 +78,7 @@ fn passed_on(program: &Program, node: &Node) -> Option<ValueId> {
             let dtype = |id: ValueId| crate::emit::data_type(program.values[id.0].dtype);
             dtype(input) == dtype(output)
         }
+        "Mul" | "Div" => is_one(program, node),
         "Transpose" => permutation(node)?
             .iter()
             .enumerate()
@@ -106,9 +88,19 @@ fn passed_on(program: &Program, node: &Node) -> Option<ValueId> {
     passes.then_some(input)
 }
 
+/// Whether the second operand is the number 1, which changes no bit.
+fn is_one(program: &Program, node: &Node) -> bool {
+    let data = node.inputs.get(1).copied().flatten();
+    let data = data.and_then(|id| program.values[id.0].data.as_ref());
+    data.is_some_and(|data| {
+        let one = data.clone().convert::<f64>();
+        data.rank() == 0 && one.as_slice::<f64>().is_ok_and(|one| one == [1.0])
+    })
+}
+
 /// The later of two reshapes alone decides the shape, unless it copies sizes
 /// (0) from the earlier one's result.
-fn merge_reshapes(program: &mut Program) -> bool {
+pub(super) fn merge_reshapes(program: &mut Program) -> bool {
     merge_pairs(program, "Reshape", |program, first, second| {
         let target = second.inputs.get(1).copied().flatten()?;
         let data = program.values[target.0].data.as_ref()?;
@@ -122,7 +114,7 @@ fn merge_reshapes(program: &mut Program) -> bool {
 }
 
 /// Two transposes are one.
-fn merge_transposes(program: &mut Program) -> bool {
+pub(super) fn merge_transposes(program: &mut Program) -> bool {
     merge_pairs(program, "Transpose", |_, first, second| {
         let (inner, outer) = (permutation(first)?, permutation(second)?);
         let order: Vec<i64> = outer.iter().map(|axis| inner[*axis as usize]).collect();
@@ -174,7 +166,7 @@ fn merge_pairs(
 }
 
 /// Nodes that compute the same from the same are one.
-fn merge_equal_nodes(program: &mut Program) -> bool {
+pub(super) fn merge_equal_nodes(program: &mut Program) -> bool {
     let mut known: BTreeMap<&'static str, Vec<&Node>> = BTreeMap::new();
     let mut same = BTreeMap::new();
     for node in &program.nodes {

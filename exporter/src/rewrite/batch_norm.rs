@@ -1,0 +1,58 @@
+//! Batch normalization after a convolution.
+
+use super::pattern::{Editor, float, input};
+use crate::graph::ValueId;
+use crate::node::Node;
+
+/// `γ (W x + b - μ) / √(σ² + ε) + β` is a convolution with
+/// `W' = s W` and `b' = s (b - μ) + β`, where `s = γ / √(σ² + ε)` by channel.
+pub(super) fn fold_into_convolution(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
+    if node.op_type != "BatchNormalization" {
+        return None;
+    }
+    let conv = editor.sole_operand(node, 0, "Conv")?;
+    let weight = input(&conv, 1)?;
+    let elements = editor.floats(Some(weight))?;
+    let shape = editor.value(weight).data.as_ref()?.shape().to_vec();
+    let parameters: Vec<Vec<f64>> = (1..5)
+        .map(|position| editor.floats(input(node, position)))
+        .collect::<Option<_>>()?;
+    let [gamma, beta, mean, variance] = &parameters[..] else {
+        return None;
+    };
+    let bias = match input(&conv, 2) {
+        Some(bias) => editor.floats(Some(bias))?,
+        None => vec![0.0; shape[0]],
+    };
+    let epsilon = f64::from(float(node, "epsilon")?);
+    let scales: Vec<f64> = gamma
+        .iter()
+        .zip(variance)
+        .map(|(gamma, variance)| gamma / (variance + epsilon).sqrt())
+        .collect();
+    let kernel = elements.len() / shape[0];
+    let scaled = elements.chunks(kernel).zip(&scales);
+    let scaled = scaled.flat_map(|(kernel, scale)| kernel.iter().map(move |w| w * scale));
+    let scaled: Vec<f64> = scaled.collect();
+    let moved = (0..shape[0]).map(|c| scales[c] * (bias[c] - mean[c]) + beta[c]);
+    let moved: Vec<f64> = moved.collect();
+    let (weight_name, bias_name) = names(editor, &conv, weight);
+    let dtype = editor.value(weight).dtype;
+    let channels = shape[0];
+    let weight = editor.constant(scaled, shape, dtype, weight_name);
+    let bias = editor.constant(moved, vec![channels], dtype, bias_name);
+    Some(vec![Node {
+        inputs: vec![conv.inputs[0], Some(weight), Some(bias)],
+        outputs: node.outputs.clone(),
+        ..conv
+    }])
+}
+
+/// The convolution's own names, also for a bias that it did not have.
+fn names(editor: &Editor, conv: &Node, weight: ValueId) -> (Option<String>, Option<String>) {
+    let weight = editor.value(weight).name.clone();
+    let own = input(conv, 2).and_then(|bias| editor.value(bias).name.clone());
+    let beside = weight.as_ref().and_then(|name| name.strip_suffix("weight"));
+    let bias = own.or_else(|| beside.map(|module| format!("{module}bias")));
+    (weight, bias)
+}

@@ -1,0 +1,48 @@
+//! Named rules that make the nodes fewer and leave every result as it is.
+//!
+//! Burn records some layers as many operations. A pattern is found at its last
+//! node, which is replaced; what nothing reads any more is removed afterwards.
+
+mod activation;
+mod batch_norm;
+mod cleanup;
+mod normalization;
+mod pattern;
+
+use crate::node::Program;
+use crate::opset::Opset;
+use pattern::{Editor, Rule};
+
+/// Each is one pattern.
+const PATTERNS: [Rule; 10] = [
+    batch_norm::fold_into_convolution,
+    normalization::instance_norm,
+    normalization::instance_norm_of_image,
+    normalization::group_norm,
+    normalization::absorb_scale,
+    normalization::absorb_bias,
+    normalization::rms_norm,
+    activation::tanh_gelu,
+    activation::softplus,
+    activation::mish,
+];
+
+/// Applies the rules until none applies.
+pub(crate) fn rewrite(program: &mut Program, opset: Opset) {
+    let cleanups: [fn(&mut Program) -> bool; 6] = [
+        cleanup::remove_dead_nodes,
+        cleanup::fold_reshaped_constants,
+        cleanup::skip_nodes_without_effect,
+        cleanup::merge_reshapes,
+        cleanup::merge_transposes,
+        cleanup::merge_equal_nodes,
+    ];
+    loop {
+        // Every rule runs; `any` would stop at the first that applies.
+        let cleaned = cleanups.map(|rule| rule(program));
+        let matched = PATTERNS.map(|rule| Editor::new(program, opset).apply(rule));
+        if !cleaned.contains(&true) && !matched.contains(&true) {
+            break;
+        }
+    }
+}
