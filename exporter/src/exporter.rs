@@ -86,7 +86,8 @@ impl Exporter {
     ///
     /// The module is left as it is: a copy in validation mode is recorded, so
     /// that dropout is off and normalization uses its running statistics. It
-    /// may be on any device, with or without autodiff.
+    /// may be on any device, with or without autodiff. A batch normalization
+    /// after a convolution becomes part of the convolution's weights.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::nn::{LinearConfig, Relu};
-use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData, activation};
+use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData, activation, s};
 use exporter::{Dim, ExportError, Exporter, Opset, dims};
 
 fn refusal<const D: usize, const E: usize>(
@@ -146,7 +146,7 @@ fn an_output_of_another_device_is_refused() {
 fn values_read_from_an_input_are_found() {
     let message = refusal(dims!["n", 2], |x: Tensor<2>| {
         let device = x.device();
-        let sample: TensorData = x.clone().slice([0..1]).into_data_of(&x);
+        let sample: TensorData = first_row(&x);
         x + Tensor::<2>::from_data(sample, &device)
     });
     assert_eq!(
@@ -158,25 +158,11 @@ fn values_read_from_an_input_are_found() {
 }
 
 /// The first row of an input, read on the host.
-trait FirstRow {
-    fn into_data_of(self, input: &Tensor<2>) -> TensorData;
-}
-
-impl FirstRow for Tensor<2> {
-    fn into_data_of(self, input: &Tensor<2>) -> TensorData {
-        let values = input.clone().into_data().to_vec_of_f32();
-        TensorData::new(values[..2].to_vec(), [1, 2])
-    }
-}
-
-trait Values {
-    fn to_vec_of_f32(self) -> Vec<f32>;
-}
-
-impl Values for TensorData {
-    fn to_vec_of_f32(self) -> Vec<f32> {
-        self.as_slice::<f32>().unwrap().to_vec()
-    }
+fn first_row(input: &Tensor<2>) -> TensorData {
+    let data = input.clone().into_data();
+    let width = input.dims()[1];
+    let row = data.as_slice::<f32>().unwrap()[..width].to_vec();
+    TensorData::new(row, [1, width])
 }
 
 #[test]
@@ -213,7 +199,7 @@ fn scalars_that_follow_a_size_in_an_unknown_way_are_refused() {
 fn bounds_that_follow_a_size_in_an_unknown_way_are_refused() {
     let message = refusal(dims!["n", 2], |x: Tensor<2>| {
         let n = x.dims()[0];
-        x.slice([0..n / 2])
+        x.slice(s![0..n / 2])
     });
     assert_eq!(
         message,

@@ -1,9 +1,11 @@
 //! A case, and what it is checked against.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::nn::Relu;
 use burn::tensor::{Bool, DType, Device, Distribution, Float, Int, Tensor, TensorData};
-use exporter::{Dim, ExportError, Exporter, Inputs, Opset, Outputs};
+use exporter::{Dim, ExportError, Exporter, Inputs, OnnxModel, Opset, Outputs};
 
 use crate::engine;
 
@@ -49,14 +51,12 @@ impl<A: Data, B: Data, C: Data> Data for (A, B, C) {
 pub struct Case {
     name: String,
     oldest: u8,
-    tolerance: f64,
 }
 
 pub fn case(name: impl Into<String>) -> Case {
     Case {
         name: name.into(),
         oldest: OPSETS[0],
-        tolerance: TOLERANCE,
     }
 }
 
@@ -64,11 +64,6 @@ impl Case {
     /// The oldest operator set that can express it; older ones must refuse.
     pub fn since(mut self, opset: u8) -> Self {
         self.oldest = opset;
-        self
-    }
-
-    pub fn tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
         self
     }
 
@@ -128,7 +123,10 @@ impl Case {
                 continue;
             }
             let model = match exported {
-                Ok(model) => model.to_bytes(),
+                Ok(model) => {
+                    self.keep(&model, version);
+                    model.to_bytes()
+                }
                 Err(error) => panic!("{} at opset {version}: {error}", self.name),
             };
             for (inputs, expected) in &answers {
@@ -140,6 +138,21 @@ impl Case {
         }
     }
 
+    /// Writes the model to the folder `BURNISH_CASES`, where that is set, for
+    /// checks by other tools.
+    fn keep(&self, model: &OnnxModel, version: u8) {
+        let Some(folder) = std::env::var_os("BURNISH_CASES") else {
+            return;
+        };
+        let test = std::thread::current().name().unwrap().to_owned();
+        let name = format!("{test} {}@{version}.onnx", self.name);
+        let name = name.replace(
+            |c: char| !c.is_ascii_alphanumeric() && !"@.".contains(c),
+            "_",
+        );
+        model.save(Path::new(&folder).join(name)).unwrap();
+    }
+
     fn compare(&self, found: &[TensorData], expected: &[TensorData], version: u8) {
         assert_eq!(found.len(), expected.len(), "{}", self.name);
         for (position, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -148,7 +161,7 @@ impl Case {
             assert_eq!(kind(found.dtype()), kind(expected.dtype()), "{place}");
             let difference = largest_difference(found, expected);
             assert!(
-                difference <= self.tolerance,
+                difference <= TOLERANCE,
                 "{place}: differs by {difference:e}"
             );
         }

@@ -59,7 +59,7 @@ fn grids_match_burn() {
     for (mode, padding, corners) in modes {
         let options = || {
             let options = GridSampleOptions::new(mode.clone()).with_align_corners(corners);
-            options.with_padding_mode(padding.clone())
+            options.with_padding_mode(padding)
         };
         let exporter = Exporter::new().input("x", dims!["n", 2, 5, 6]);
         let exporter = exporter.input("grid", dims!["n", 4, 3, 2]).output("y");

@@ -107,7 +107,7 @@ fn slices_match_burn() {
     });
     of4("last of the batch", |x| {
         let n = x.dims()[0];
-        x.slice([n - 1..n])
+        x.slice(s![n - 1..n])
     });
     of3("difference of neighbours", |x| {
         let t = x.dims()[1];
