@@ -218,6 +218,13 @@ fn resolve_layers(
         if let Err(name) = &name {
             return Err(at(here(format!("the name `{name}` is used twice"))));
         }
+        if let Ok(name) = &name
+            && (name.is_empty() || name.contains('.'))
+        {
+            return Err(at(here(
+                "a name is neither empty nor has it dots, which separate names in `res1.conv1.weight`",
+            )));
+        }
         let operation = operation(&spec.value, shape, &position).map_err(at)?;
         let output = output_shape(&operation, shape).map_err(at)?;
         layers.push(ResolvedLayer {
@@ -399,7 +406,8 @@ fn output_shape(operation: &Operation, input: Shape) -> Result<Shape, Problem> {
         } => {
             let (_, size) = maps(input)?;
             bounded(&[*input_channels, *channels, kernel[0], kernel[1]])?;
-            let [height, width] = slide(size, [top + bottom, left + right], *kernel, *stride)?;
+            let padding = [top.saturating_add(*bottom), left.saturating_add(*right)];
+            let [height, width] = slide(size, padding, *kernel, *stride)?;
             Shape::Maps {
                 channels: *channels,
                 height,
@@ -553,5 +561,102 @@ fn bounded(sizes: &[usize]) -> Result<(), Problem> {
                 .collect::<Vec<_>>()
                 .join("×")
         ))),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn resolve(layers: &str) -> Result<Architecture, ShapeError> {
+        let spec: ModelSpec = serde_saphyr::from_str(&format!("layers: {layers}")).unwrap();
+        spec.resolve([3, 8, 8])
+    }
+
+    fn names(layers: &str) -> Vec<String> {
+        let architecture = resolve(layers).unwrap();
+        let layers = architecture.layers().iter();
+        layers.map(|layer| layer.name.clone()).collect()
+    }
+
+    #[test]
+    fn layers_are_counted_by_kind_past_the_names_that_are_given() {
+        assert_eq!(
+            names("[relu, relu, max_pool: 2, avg_pool: 2, flatten, linear: 3, linear: 2]"),
+            ["relu1", "relu2", "pool1", "pool2", "flatten1", "fc1", "fc2"]
+        );
+        assert_eq!(
+            names("[flatten, linear: 3, linear: { name: fc1, features: 2 }, linear: 2]"),
+            ["flatten1", "fc2", "fc1", "fc3"]
+        );
+    }
+
+    #[test]
+    fn same_name_in_another_block_is_no_clash() {
+        let block = "residual: { body: [conv2d: { name: a, channels: 3, kernel: 1 }] }";
+        assert!(resolve(&format!("[{block}, {block}]")).is_ok());
+        let linear = "linear: { name: a, features: 3 }";
+        let error = resolve(&format!("[flatten, {linear}, {linear}]")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "layer 3 (`a`): the name `a` is used twice"
+        );
+    }
+
+    #[test]
+    fn errors_name_the_position_the_layer_and_the_shapes() {
+        for (layers, message) in [
+            (
+                "[conv2d: { channels: 2, kernel: 9 }]",
+                "layer 1 (`conv1`): a window of 9×9 does not fit into maps of 8×8",
+            ),
+            (
+                "[relu, max_pool: { kernel: 11, padding: 1 }]",
+                "layer 2 (`pool1`): a window of 11×11 does not fit into maps of 8×8 padded to \
+                 10×10",
+            ),
+            (
+                "[linear: 3]",
+                "layer 1 (`fc1`): a linear layer takes a vector, but feature maps of 3×8×8 come \
+                 in; put `flatten` before it",
+            ),
+            (
+                "[flatten, max_pool: 2]",
+                "layer 2 (`pool1`): it takes feature maps, but a vector of 192 comes in; move it \
+                 before `flatten`",
+            ),
+            (
+                "[residual: { body: [conv2d: { channels: 4, kernel: 1 }] }]",
+                "layer 1 (`res1`): the body gives 4×8×8 and the shortcut 3×8×8; they must be \
+                 equal to be added",
+            ),
+            (
+                "[relu, residual: { body: [], shortcut: [relu, linear: 2] }]",
+                "layer 2.shortcut.2 (`fc1`): a linear layer takes a vector, but feature maps of \
+                 3×8×8 come in; put `flatten` before it",
+            ),
+            (
+                "[max_pool: { kernel: 3, padding: 2 }]",
+                "layer 1 (`pool1`): padding 2 is more than half of the window 3×3",
+            ),
+        ] {
+            assert_eq!(resolve(layers).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused_and_do_not_overflow() {
+        for layers in [
+            "[conv2d: { channels: 18446744073709551615, kernel: 1 }]",
+            "[conv2d: { channels: 1, kernel: 1, padding: 18446744073709551615 }]",
+            "[conv2d: { channels: 1, kernel: 18446744073709551615, padding: same }]",
+            "[conv2d: { channels: 1, kernel: 3, stride: 18446744073709551615, padding: same }, \
+             flatten, linear: 9223372036854775807]",
+            "[max_pool: 18446744073709551615]",
+            "[flatten, linear: 4294967296, linear: 4294967296]",
+        ] {
+            assert!(resolve(layers).is_err(), "{layers}");
+        }
     }
 }

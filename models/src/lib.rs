@@ -17,6 +17,7 @@
 mod architecture;
 mod block;
 mod layer;
+pub mod named;
 mod network;
 mod shape;
 mod spec;

@@ -22,7 +22,7 @@ pub struct ModelSpec {
 
 /// One layer as written.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum LayerSpec {
     /// 2-D convolution over feature maps.
     #[serde(rename = "conv2d")]
@@ -54,6 +54,8 @@ pub enum LayerSpec {
     /// body(x) + shortcut(x).
     Residual(Residual),
 }
+
+crate::named!(LayerSpec, "a layer");
 
 /// Settings of `conv2d`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -345,5 +347,102 @@ impl<'de> Visitor<'de> for PaddingVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Padding, A::Error> {
         PairVisitor.visit_seq(seq).map(Padding::Pixels)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn layer(yaml: &str) -> LayerSpec {
+        serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"))
+    }
+
+    fn error(yaml: &str) -> String {
+        serde_saphyr::from_str::<ModelSpec>(yaml)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn short_forms_mean_their_long_forms() {
+        for (short, long) in [
+            ("linear: 10", "linear: { features: 10, bias: true }"),
+            ("dropout: 0.5", "dropout: { probability: 0.5 }"),
+            ("dropout: 0", "dropout: { probability: 0 }"),
+            ("max_pool: 2", "max_pool: { kernel: [2, 2], padding: 0 }"),
+            ("avg_pool: 3", "avg_pool: { kernel: 3 }"),
+            (
+                "conv2d: { channels: 4, kernel: 3 }",
+                "conv2d: { channels: 4, kernel: [3, 3], stride: 1, padding: valid, bias: true }",
+            ),
+            (
+                "conv2d: { channels: 4, kernel: 3, padding: 2 }",
+                "conv2d: { channels: 4, kernel: 3, padding: [2, 2] }",
+            ),
+            ("relu", "relu:"),
+            ("batch_norm:", "batch_norm"),
+        ] {
+            assert_eq!(layer(short), layer(long), "{short}");
+        }
+        assert_eq!(layer("leaky_relu"), LayerSpec::LeakyRelu(None));
+        assert_eq!(LeakyRelu::default().slope, 0.01);
+    }
+
+    #[test]
+    fn bare_names_leave_the_next_layer_alone() {
+        let yaml = "layers:\n- batch_norm\n- leaky_relu\n- relu\n- batch_norm\n- linear: 3";
+        let spec: ModelSpec = serde_saphyr::from_str(yaml).unwrap();
+        let layers: Vec<LayerSpec> = spec.layers.into_iter().map(|layer| layer.value).collect();
+        assert_eq!(
+            layers,
+            [
+                "batch_norm",
+                "leaky_relu",
+                "relu",
+                "batch_norm",
+                "linear: 3"
+            ]
+            .map(layer)
+        );
+    }
+
+    #[test]
+    fn layers_know_their_place_in_the_file() {
+        let yaml = "layers:\n  - relu\n  - residual:\n      body:\n        - linear: 3\n";
+        let spec: ModelSpec = serde_saphyr::from_str(yaml).unwrap();
+        let place =
+            |layer: &Spanned<LayerSpec>| (layer.referenced.line(), layer.referenced.column());
+        assert_eq!(place(&spec.layers[0]), (2, 5));
+        assert_eq!(place(&spec.layers[1]), (3, 5));
+        let LayerSpec::Residual(residual) = &spec.layers[1].value else {
+            panic!("a residual block");
+        };
+        assert_eq!(place(&residual.body[0]), (5, 11));
+    }
+
+    #[test]
+    fn unknown_names_and_settings_are_refused() {
+        for (yaml, text) in [
+            ("layers: [maxpool: 2]", "maxpool"),
+            ("layers: [conv2d]", "`conv2d` needs settings"),
+            ("layers: [linear]", "`linear` needs settings"),
+            ("layers: [conv2d: { channels: 3 }]", "kernel"),
+            (
+                "layers: [conv2d: { channels: 3, kernel: 3, pad: 1 }]",
+                "pad",
+            ),
+            ("layers: [max_pool: -1]", "-1"),
+            ("layers: [linear: 1.5]", "1.5"),
+            ("layers: [{ relu: null, flatten: null }]", "`flatten`"),
+            (
+                "layers: [conv2d: { channels: 3, kernel: [1] }]",
+                "height and width",
+            ),
+            ("layer: []", "layer"),
+        ] {
+            assert!(error(yaml).contains(text), "{yaml}: {}", error(yaml));
+        }
     }
 }

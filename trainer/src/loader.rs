@@ -183,3 +183,88 @@ impl DataLoader<Batch> for Batches {
         })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use dataset::Images;
+
+    use super::*;
+
+    /// Ten images of one pixel, whose value and label are their number.
+    fn batches(batch_size: usize) -> Batches {
+        let numbers: Vec<u8> = (0..10).collect();
+        let images = Images::new(numbers.clone(), [10, 1, 1, 1]).unwrap();
+        let split = Split::new(images, numbers).unwrap();
+        let members = (0..10).collect();
+        Batches::new(
+            Arc::new(split),
+            members,
+            Normalization::unit(1),
+            batch_size,
+            Device::flex(),
+        )
+    }
+
+    /// Labels of one pass, batch by batch.
+    fn labels(batches: &Batches) -> Vec<Vec<i64>> {
+        let label =
+            |batch: Batch| -> Vec<i64> { batch.targets.into_data().iter::<i64>().collect() };
+        batches.iter().map(|batch| label(batch.unwrap())).collect()
+    }
+
+    #[test]
+    fn hold_out_splits_the_images_in_two_by_the_seed_alone() {
+        let (train, validation) = hold_out(1000, 300, 7);
+        assert_eq!((train.len(), validation.len()), (700, 300));
+        let mut all = [train.clone(), validation.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..1000).collect::<Vec<_>>());
+        assert!(train.is_sorted() && validation.is_sorted());
+        assert_eq!(hold_out(1000, 300, 7), (train, validation.clone()));
+        assert_ne!(hold_out(1000, 300, 8).1, validation);
+    }
+
+    #[test]
+    fn order_depends_on_the_seed_and_the_epoch_alone() {
+        let shuffled = |seed, epoch| {
+            let batches = batches(10).shuffled(seed);
+            batches.set_epoch(epoch);
+            labels(&batches)
+        };
+        let batches = batches(10).shuffled(1);
+        for epoch in [3, 1, 2, 3] {
+            batches.set_epoch(epoch);
+            assert_eq!(labels(&batches), shuffled(1, epoch));
+            assert_eq!(labels(&batches), shuffled(1, epoch), "a second pass");
+        }
+        assert_ne!(shuffled(1, 1), shuffled(1, 2));
+        assert_ne!(shuffled(1, 1), shuffled(2, 1));
+    }
+
+    #[test]
+    fn every_image_comes_once_with_its_label_and_normalised() {
+        let batches = batches(4).shuffled(3);
+        assert_eq!(batches.steps(), 3);
+        let mut seen = Vec::new();
+        let mut sizes = Vec::new();
+        for batch in batches.iter() {
+            let batch = batch.unwrap();
+            let pixels = batch.images.into_data().try_to_vec::<f32>().unwrap();
+            let targets: Vec<i64> = batch.targets.into_data().iter::<i64>().collect();
+            let expected: Vec<f32> = targets.iter().map(|label| *label as f32 / 255.0).collect();
+            assert_eq!(pixels, expected);
+            sizes.push(targets.len());
+            seen.extend(targets);
+        }
+        assert_eq!(sizes, [4, 4, 2]);
+        seen.sort_unstable();
+        assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn without_shuffling_images_come_as_they_are() {
+        let order = labels(&batches(6));
+        assert_eq!(order, [vec![0, 1, 2, 3, 4, 5], vec![6, 7, 8, 9]]);
+    }
+}

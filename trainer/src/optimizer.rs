@@ -3,7 +3,7 @@
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Error;
 
@@ -12,16 +12,27 @@ const EPSILON: f32 = 1e-8;
 
 /// An update rule.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", remote = "Self")]
 pub enum Optimizer {
     /// Stochastic gradient descent:
     /// v ← momentum·v + g, w ← w - lr·v.
-    Sgd(#[serde(default)] Sgd),
+    Sgd(#[serde(deserialize_with = "or_default")] Sgd),
     /// Adam (Kingma and Ba, 2015), β = (0.9, 0.999), ε = 1e-8; weight decay is
     /// added to the gradient.
-    Adam(#[serde(default)] Decay),
+    Adam(#[serde(deserialize_with = "or_default")] Decay),
     /// AdamW (Loshchilov and Hutter, 2019): Adam with decoupled weight decay.
-    AdamW(#[serde(default)] Decay),
+    AdamW(#[serde(deserialize_with = "or_default")] Decay),
+}
+
+models::named!(Optimizer, "an optimizer");
+
+/// Settings that may be left out: `adam`, as well as `adam: {}`.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Settings of `sgd`.
@@ -91,4 +102,118 @@ impl Optimizer {
 
 fn penalty(weight_decay: f64) -> Option<WeightDecayConfig> {
     (weight_decay > 0.0).then(|| WeightDecayConfig::new(weight_decay as f32))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use burn::module::Param;
+    use burn::optim::GradientsParams;
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+
+    const RATE: f64 = 0.1;
+    const GRADIENTS: [f64; 4] = [0.5, -2.0, 0.25, 3.0];
+
+    /// A weight of 1 after each of the steps down [`GRADIENTS`].
+    fn steps(optimizer: Optimizer) -> Vec<f64> {
+        let device = Device::flex().autodiff();
+        let mut weight = Param::from_tensor(Tensor::<1>::from_data([1.0], &device));
+        let mut optimizer = optimizer.init();
+        let mut weights = Vec::new();
+        for gradient in GRADIENTS {
+            let loss = (weight.val() * gradient).sum();
+            let gradients = GradientsParams::from_grads(loss.backward(), &weight);
+            weight = optimizer.step(RATE, weight, gradients);
+            weights.push(f64::from(weight.val().into_scalar::<f32>()));
+        }
+        weights
+    }
+
+    #[track_caller]
+    fn assert_close(found: &[f64], expected: &[f64]) {
+        let close = found
+            .iter()
+            .zip(expected)
+            .all(|(a, b)| (a - b).abs() < 2e-6);
+        assert!(close, "{found:?}, expected {expected:?}");
+    }
+
+    /// torch.optim.SGD: d = g + λ·w, v = μ·v + d, w = w - η·v.
+    #[test]
+    fn sgd_steps_as_in_pytorch() {
+        for (momentum, weight_decay) in [(0.0, 0.0), (0.9, 0.0), (0.5, 0.01), (0.0, 0.1)] {
+            let (mut weight, mut velocity) = (1.0, 0.0);
+            let expected = GRADIENTS.map(|gradient| {
+                velocity = momentum * velocity + gradient + weight_decay * weight;
+                weight -= RATE * velocity;
+                weight
+            });
+            let sgd = Sgd {
+                momentum,
+                weight_decay,
+            };
+            assert_close(&steps(Optimizer::Sgd(sgd)), &expected);
+        }
+    }
+
+    /// torch.optim.Adam and AdamW with β = (0.9, 0.999) and ε = 1e-8.
+    fn adam(weight_decay: f64, decoupled: bool) -> Vec<f64> {
+        let (mut weight, mut first, mut second) = (1.0_f64, 0.0, 0.0);
+        let steps = GRADIENTS.iter().zip(1..);
+        steps
+            .map(|(gradient, step)| {
+                let mut gradient = *gradient;
+                if decoupled {
+                    weight *= 1.0 - RATE * weight_decay;
+                } else {
+                    gradient += weight_decay * weight;
+                }
+                first = 0.9 * first + 0.1 * gradient;
+                second = 0.999 * second + 0.001 * gradient * gradient;
+                let first: f64 = first / (1.0 - 0.9_f64.powi(step));
+                let second: f64 = second / (1.0 - 0.999_f64.powi(step));
+                weight -= RATE * first / (second.sqrt() + 1e-8);
+                weight
+            })
+            .collect()
+    }
+
+    #[test]
+    fn adam_steps_as_in_pytorch() {
+        for weight_decay in [0.0, 0.1] {
+            let found = steps(Optimizer::Adam(Decay { weight_decay }));
+            assert_close(&found, &adam(weight_decay, false));
+        }
+    }
+
+    #[test]
+    fn adamw_steps_as_in_pytorch() {
+        for weight_decay in [0.0, 0.1] {
+            let found = steps(Optimizer::AdamW(Decay { weight_decay }));
+            assert_close(&found, &adam(weight_decay, true));
+        }
+    }
+
+    #[test]
+    fn impossible_values_are_refused() {
+        let sgd = |momentum, weight_decay| {
+            Optimizer::Sgd(Sgd {
+                momentum,
+                weight_decay,
+            })
+        };
+        let adam = |weight_decay| Optimizer::Adam(Decay { weight_decay });
+        for optimizer in [
+            sgd(1.0, 0.0),
+            sgd(-0.1, 0.0),
+            sgd(f64::NAN, 0.0),
+            adam(-1.0),
+            adam(f64::INFINITY),
+        ] {
+            assert!(optimizer.check().is_err(), "{optimizer:?}");
+        }
+        assert!(sgd(0.0, 0.0).check().is_ok());
+    }
 }

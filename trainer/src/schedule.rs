@@ -8,7 +8,7 @@ use crate::{Error, Settings};
 
 /// How the learning rate changes after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum Schedule {
     /// It does not.
     #[default]
@@ -24,6 +24,8 @@ pub enum Schedule {
     /// (Loshchilov and Hutter, SGDR, 2017).
     Cosine,
 }
+
+models::named!(Schedule, "a schedule");
 
 impl Schedule {
     pub(crate) fn check(&self) -> Result<(), Error> {

@@ -36,7 +36,7 @@ pub struct Settings {
 
 /// Which images the network is validated on after each epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum Validation {
     /// This many training images, chosen by the seed and not trained on.
     HoldOut(usize),
@@ -44,6 +44,8 @@ pub enum Validation {
     /// the images that the result is measured on.
     Test,
 }
+
+models::named!(Validation, "what to validate on");
 
 /// When to stop before the last epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -73,7 +75,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Checks every value against the number of training images.
+    /// Checks every value against the number of training images, which is
+    /// `usize::MAX` where it is not known yet.
     ///
     /// # Errors
     ///
@@ -107,8 +110,15 @@ impl Settings {
             ),
             (
                 "validation",
-                held_out < images && (held_out > 0 || self.validation == Validation::Test),
-                format!("hold_out must be from 1 to {}", images.saturating_sub(1)),
+                self.validation == Validation::Test || (1..images).contains(&held_out),
+                match images {
+                    usize::MAX => "hold_out must be at least 1".to_owned(),
+                    images => format!(
+                        "{held_out} of {images} training images cannot be held out; choose \
+                         hold_out from 1 to {}",
+                        images.saturating_sub(1)
+                    ),
+                },
             ),
             (
                 "early_stopping",
@@ -126,5 +136,87 @@ impl Settings {
         }
         self.optimizer.check()?;
         self.schedule.check()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_possible_where_there_are_images_enough() {
+        assert!(Settings::default().check(5001).is_ok());
+        assert!(Settings::default().check(5000).is_err());
+        assert!(Settings::default().check(0).is_err());
+    }
+
+    #[test]
+    fn validation_on_the_test_images_holds_nothing_out() {
+        let settings = Settings {
+            validation: Validation::Test,
+            ..Settings::default()
+        };
+        assert!(settings.check(1).is_ok());
+    }
+
+    #[test]
+    fn impossible_value_is_refused_with_the_name_of_its_setting() {
+        let change = |change: fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            settings.check(60_000).unwrap_err().to_string()
+        };
+        for (message, name) in [
+            (change(|s| s.epochs = 0), "`epochs`"),
+            (change(|s| s.batch_size = 0), "`batch_size`"),
+            (change(|s| s.learning_rate = 0.0), "`learning_rate`"),
+            (change(|s| s.learning_rate = f64::NAN), "`learning_rate`"),
+            (change(|s| s.warmup_epochs = -1.0), "`warmup_epochs`"),
+            (change(|s| s.label_smoothing = 1.0), "`label_smoothing`"),
+            (
+                change(|s| s.validation = Validation::HoldOut(0)),
+                "`validation`",
+            ),
+            (
+                change(|s| s.validation = Validation::HoldOut(60_000)),
+                "`validation`",
+            ),
+            (
+                change(|s| s.early_stopping = Some(EarlyStopping { patience: 0 })),
+                "`early_stopping`",
+            ),
+            (change(|s| s.log_every = Some(0)), "`log_every`"),
+            (
+                change(|s| {
+                    s.schedule = Schedule::Step {
+                        every: 0,
+                        factor: 0.1,
+                    }
+                }),
+                "`schedule`",
+            ),
+            (
+                change(|s| {
+                    s.schedule = Schedule::Step {
+                        every: 1,
+                        factor: -1.0,
+                    }
+                }),
+                "`schedule`",
+            ),
+        ] {
+            assert!(message.starts_with(name), "{message}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_printed_are_no_part_of_what_is_trained() {
+        let quiet = serde_json::to_string(&Settings::default()).unwrap();
+        let settings = Settings {
+            log_every: Some(10),
+            ..Settings::default()
+        };
+        assert_eq!(serde_json::to_string(&settings).unwrap(), quiet);
     }
 }
