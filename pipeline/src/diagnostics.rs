@@ -52,8 +52,12 @@ fn render(error: &anyhow::Error) -> String {
 }
 
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(ConfigError::Invalid { hint, .. }) = error.downcast_ref::<ConfigError>() {
-        return hint.clone();
+    match error.downcast_ref::<ConfigError>() {
+        Some(ConfigError::Invalid { hint, .. }) => return hint.clone(),
+        Some(ConfigError::NotFound(_)) => {
+            return Some("`pipeline init FILE` writes one to start from".to_owned());
+        }
+        Some(ConfigError::File(_) | ConfigError::Override(_)) | None => {}
     }
     if let Some(error) = error.downcast_ref::<library::Error>() {
         return Some(error.hint());

@@ -88,7 +88,16 @@ impl Lock {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         match fs::metadata(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
-            _ => Document::read(path)?.parse(),
+            _ => Document::read(path)?.parse().map_err(|error| match error {
+                ConfigError::Invalid { rendered, .. } => ConfigError::Invalid {
+                    rendered,
+                    hint: Some(format!(
+                        "delete {}; every stage then runs again",
+                        path.display()
+                    )),
+                },
+                error => error,
+            }),
         }
     }
 
@@ -198,5 +207,115 @@ impl Action {
             Self::Verify(plan) => vec![plan.file.clone()],
             Self::Eval(plan) => vec![plan.file.clone()],
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::plan;
+
+    /// digits → fit → onnx, with the results in `folder`.
+    fn pipeline(folder: &Path, settings: &str) -> Plan {
+        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../dataset/fixtures/mnist");
+        let yaml = format!(
+            "output: {}
+stages:
+  digits:
+    dataset: {{ name: digits, dir: {data}, classes: [a, b, c, d, e, f, g, h, i, j] }}
+  fit:
+    train: {{ dataset: digits, model: lenet5{settings} }}
+  onnx:
+    export: {{ train: fit }}
+",
+            folder.display()
+        );
+        plan(&Document::new(Path::new("pipeline.yaml"), yaml)).unwrap()
+    }
+
+    /// Makes the outputs of a stage and records them.
+    fn make(lock: &mut Lock, plan: &Plan, index: usize, content: &str, path: &Path) {
+        let stage = &plan.stages[index];
+        if !matches!(stage.action, Action::Dataset(_)) {
+            for output in stage.action.outputs() {
+                artifact::write_bytes(&output, content.as_bytes()).unwrap();
+            }
+        }
+        lock.record(plan, stage, path).unwrap();
+    }
+
+    /// A lock of three stages that have run, its file and its plan.
+    fn made(folder: &Path) -> (Lock, PathBuf, Plan) {
+        let plan = pipeline(folder, "");
+        let path = folder.join("pipeline.lock");
+        let mut lock = Lock::default();
+        for index in 0..3 {
+            make(&mut lock, &plan, index, "made", &path);
+        }
+        (lock, path, plan)
+    }
+
+    #[test]
+    fn stage_that_has_run_is_up_to_date_and_one_that_has_not_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut lock, _, plan) = made(folder.path());
+        assert!(
+            plan.stages
+                .iter()
+                .all(|stage| lock.reason(&plan, stage).is_none())
+        );
+        lock.stages.remove("fit");
+        assert_eq!(lock.reason(&plan, &plan.stages[1]), Some(Reason::New));
+    }
+
+    #[test]
+    fn missing_and_altered_outputs_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, _, plan) = made(folder.path());
+        let output = folder.path().join("model.onnx");
+        fs::write(&output, "altered").unwrap();
+        let reason = lock.reason(&plan, &plan.stages[2]);
+        assert_eq!(reason, Some(Reason::Changed(output.clone())));
+        fs::remove_file(&output).unwrap();
+        let reason = lock.reason(&plan, &plan.stages[2]);
+        assert_eq!(reason, Some(Reason::Missing(output)));
+    }
+
+    #[test]
+    fn other_inputs_settings_or_code_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut lock, path, plan) = made(folder.path());
+        make(&mut lock, &plan, 1, "made anew", &path);
+        let reason = lock.reason(&plan, &plan.stages[2]);
+        assert!(matches!(reason, Some(Reason::Input(_))), "{reason:?}");
+
+        let other = pipeline(folder.path(), ", epochs: 3");
+        assert_eq!(
+            lock.reason(&other, &other.stages[1]),
+            Some(Reason::Settings)
+        );
+        let quiet = pipeline(folder.path(), ", log_every: 3");
+        assert_eq!(lock.reason(&quiet, &quiet.stages[1]), None);
+
+        lock.stages.get_mut("fit").unwrap().code = "0.0.0".to_owned();
+        assert_eq!(lock.reason(&plan, &plan.stages[1]), Some(Reason::Code));
+    }
+
+    #[test]
+    fn lock_file_is_sorted_and_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (lock, path, _) = made(folder.path());
+        assert_eq!(Lock::read(&path).unwrap(), lock);
+        let text = fs::read_to_string(&path).unwrap();
+        let places = ["  digits:\n", "  fit:\n", "  onnx:\n"].map(|stage| text.find(stage));
+        assert!(
+            places.iter().all(Option::is_some) && places.is_sorted(),
+            "{text}"
+        );
+        assert_eq!(
+            Lock::read(&folder.path().join("none")).unwrap(),
+            Lock::default()
+        );
     }
 }

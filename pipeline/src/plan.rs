@@ -14,7 +14,7 @@ use trainer::Settings;
 
 use crate::config::{
     Config, ConfigError, DatasetConfig, Document, EvalConfig, ExportConfig, ModelRef, Normalize,
-    StageConfig, TrainConfig, VerifyConfig, Weights,
+    StageConfig, TOLERANCE, TrainConfig, VerifyConfig, Weights, suggestion,
 };
 
 /// A pipeline that can run.
@@ -104,6 +104,8 @@ pub struct VerifyPlan {
     pub export: Arc<ExportPlan>,
     /// The images.
     pub dataset: Arc<DatasetPlan>,
+    /// Largest difference between two logits that is accepted.
+    pub tolerance: f64,
     /// As written.
     pub config: VerifyConfig,
     /// Where the result goes.
@@ -149,7 +151,7 @@ impl Action {
                 "dataset": plan.train.dataset.name, "classes": plan.train.dataset.classes,
             }),
             Self::Verify(plan) => json!({
-                "tolerance": plan.config.tolerance, "images": plan.config.images,
+                "tolerance": plan.tolerance, "images": plan.config.images,
             }),
             Self::Eval(plan) => json!({
                 "provider": plan.config.provider, "batch": plan.config.batch,
@@ -251,20 +253,6 @@ fn find(
     })
 }
 
-/// "did you mean", or what there is.
-fn suggestion<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.collect();
-    let similar = known
-        .iter()
-        .map(|name| (strsim::jaro_winkler(wrong, name), name))
-        .filter(|(similarity, _)| *similarity > 0.8)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b));
-    match similar {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None => format!("there are: {}", known.join(", ")),
-    }
-}
-
 struct Planner<'a> {
     document: &'a Document,
     config: &'a Config,
@@ -276,11 +264,12 @@ impl Planner<'_> {
         let Some((name, stage)) = self.config.stages.get_index(index) else {
             return Ok(());
         };
+        self.check_name(name, stage)?;
         let action = match &stage.value {
             StageConfig::Dataset(config) => Action::Dataset(Arc::new(self.dataset(config)?)),
             StageConfig::Train(config) => Action::Train(Arc::new(self.train(name, config, stage)?)),
             StageConfig::Export(config) => Action::Export(Arc::new(self.export(config)?)),
-            StageConfig::Verify(config) => Action::Verify(self.verify(name, config, stage)?),
+            StageConfig::Verify(config) => Action::Verify(self.verify(name, config)?),
             StageConfig::Eval(config) => Action::Eval(self.eval(name, config)?),
         };
         let references = stage.value.references().into_iter();
@@ -289,12 +278,52 @@ impl Planner<'_> {
             .collect();
         depends.sort_unstable();
         depends.dedup();
+        self.check_outputs(name, stage, &action)?;
         self.stages.push(Stage {
             name: name.clone(),
             depends,
             action,
         });
         Ok(())
+    }
+
+    /// Refuses a name that is no plain folder.
+    fn check_name(&self, name: &str, stage: &Spanned<StageConfig>) -> Result<(), ConfigError> {
+        let plain = |c: char| c.is_alphanumeric() || "-_ .".contains(c);
+        if name.chars().all(plain) && !name.trim_matches(['.', ' ']).is_empty() {
+            return Ok(());
+        }
+        Err(self.document.invalid(
+            stage.referenced,
+            format!("`{name}` cannot be the name of a stage, as its results go into a folder of that name"),
+            Some("use letters, digits, `-` and `_`".to_owned()),
+        ))
+    }
+
+    /// Refuses a stage that writes a file of another.
+    fn check_outputs(
+        &self,
+        name: &str,
+        stage: &Spanned<StageConfig>,
+        action: &Action,
+    ) -> Result<(), ConfigError> {
+        if matches!(action, Action::Dataset(_)) {
+            return Ok(());
+        }
+        let written = action.outputs();
+        let clash = self.stages.iter().find_map(|other| {
+            let outputs = other.action.outputs();
+            let file = outputs.into_iter().find(|file| written.contains(file))?;
+            Some((&other.name, file))
+        });
+        match clash {
+            None => Ok(()),
+            Some((other, file)) => Err(self.document.invalid(
+                stage.referenced,
+                format!("`{name}` and `{other}` both write {}", file.display()),
+                Some("give one of them another `file`".to_owned()),
+            )),
+        }
     }
 
     /// Where a stage stands among those planned so far.
@@ -377,13 +406,14 @@ impl Planner<'_> {
         let name = &config.name.value;
         let dir = config
             .dir
-            .clone()
-            .unwrap_or_else(|| PathBuf::from("data").join(name));
-        let invalid =
-            |problem: String, hint| self.document.invalid(config.name.referenced, problem, hint);
+            .as_ref()
+            .map_or_else(|| PathBuf::from("data").join(name), |dir| dir.value.clone());
         if let Some(classes) = &config.classes {
-            let split = dataset::load_split(&dir, Part::Test, classes.len())
-                .map_err(|error| invalid(error.to_string(), None))?;
+            let split = dataset::load_split(&dir, Part::Test, classes.len()).map_err(|error| {
+                let place = config.dir.as_ref().map(|dir| dir.referenced);
+                let place = place.unwrap_or(config.name.referenced);
+                self.document.invalid(place, error.to_string(), None)
+            })?;
             return Ok(DatasetPlan {
                 name: name.clone(),
                 published: None,
@@ -395,10 +425,11 @@ impl Planner<'_> {
         let published: DatasetName = name.parse().map_err(|_| {
             let known = DatasetName::ALL.iter().map(|name| name.as_str());
             let hint = suggestion(name, known);
-            invalid(
+            self.document.invalid(
+                config.name.referenced,
                 format!("`{name}` is not a dataset that Burnish fetches"),
                 Some(format!(
-                    "{hint}; for IDX files of your own, give `dir` and `classes` too"
+                    "{hint}\nhint: for IDX files of your own, give `dir` and `classes` too"
                 )),
             )
         })?;
@@ -426,8 +457,12 @@ impl Planner<'_> {
         let settings = config.settings();
         // How many images there are is known only when the dataset is there.
         settings.check(usize::MAX).map_err(|error| {
-            self.document
-                .invalid(stage.referenced, error.to_string(), None)
+            let place = match &error {
+                trainer::Error::Setting { setting, .. } => config.place(setting),
+                _ => None,
+            };
+            let place = place.unwrap_or(stage.referenced);
+            self.document.invalid(place, error.to_string(), None)
         })?;
         Ok(TrainPlan {
             dataset,
@@ -457,7 +492,10 @@ impl Planner<'_> {
                 (None, model)
             }
             ModelRef::File(path) => {
-                let document = Document::read(path)?;
+                let document = Document::read(path).map_err(|error| {
+                    let place = reference.referenced;
+                    self.document.invalid(place, error.to_string(), None)
+                })?;
                 let model = document.parse()?;
                 (Some(document), model)
             }
@@ -504,26 +542,29 @@ impl Planner<'_> {
         })
     }
 
-    fn verify(
-        &self,
-        name: &str,
-        config: &VerifyConfig,
-        stage: &Spanned<StageConfig>,
-    ) -> Result<VerifyPlan, ConfigError> {
-        if !(config.tolerance > 0.0 && config.tolerance.is_finite()) {
-            return Err(self.document.invalid(
-                stage.referenced,
-                format!("`tolerance`: {} is not a positive number", config.tolerance),
-                None,
-            ));
-        }
+    fn verify(&self, name: &str, config: &VerifyConfig) -> Result<VerifyPlan, ConfigError> {
         let export = self.export_of(&config.model)?;
         Ok(VerifyPlan {
             dataset: self.images(config.dataset.as_ref(), &export)?,
             export,
+            tolerance: self.tolerance(config)?,
             config: config.clone(),
             file: self.config.output.join(name).join("verification.json"),
         })
+    }
+
+    fn tolerance(&self, config: &VerifyConfig) -> Result<f64, ConfigError> {
+        match &config.tolerance {
+            None => Ok(TOLERANCE),
+            Some(tolerance) if tolerance.value > 0.0 && tolerance.value.is_finite() => {
+                Ok(tolerance.value)
+            }
+            Some(tolerance) => Err(self.document.invalid(
+                tolerance.referenced,
+                format!("`tolerance`: {} is not a positive number", tolerance.value),
+                None,
+            )),
+        }
     }
 
     fn eval(&self, name: &str, config: &EvalConfig) -> Result<EvalPlan, ConfigError> {
@@ -534,5 +575,78 @@ impl Planner<'_> {
             config: config.clone(),
             file: self.config.output.join(name).join("evaluation.json"),
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn planned(stages: &str) -> Result<Plan, ConfigError> {
+        let yaml = format!("output: runs\nstages:\n{stages}");
+        plan(&Document::new(Path::new("pipeline.yaml"), yaml))
+    }
+
+    const STAGES: [&str; 5] = [
+        "  score: { eval: { model: onnx, after: [proof] } }\n",
+        "  proof: { verify: { model: onnx } }\n",
+        "  onnx: { export: { train: fit } }\n",
+        "  fit: { train: { dataset: mnist, model: lenet5 } }\n",
+        "  mnist: { dataset: { name: mnist } }\n",
+    ];
+
+    #[test]
+    fn stages_stand_after_those_that_they_refer_to() {
+        let plan = planned(&STAGES.concat()).unwrap();
+        let names: Vec<&str> = plan.stages.iter().map(|stage| &*stage.name).collect();
+        assert_eq!(names, ["mnist", "fit", "onnx", "proof", "score"]);
+        let depends: Vec<&[usize]> = plan.stages.iter().map(|stage| &*stage.depends).collect();
+        assert_eq!(depends, [&[][..], &[0], &[1], &[2], &[2, 3]]);
+    }
+
+    #[test]
+    fn cycle_is_found_wherever_it_is_entered() {
+        let [score, proof, onnx, fit, mnist] = STAGES;
+        let mnist = mnist.replace("name: mnist", "name: mnist, after: [proof]");
+        for stages in [
+            [score, proof, onnx, fit, &mnist],
+            [&mnist, fit, onnx, proof, score],
+            [fit, score, &mnist, onnx, proof],
+        ] {
+            let error = planned(&stages.concat()).unwrap_err().to_string();
+            assert!(error.contains("the stages go in a circle: "), "{error}");
+            assert!(!error.contains("score →"), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_digest_changes_with_what_is_made_and_with_nothing_else() {
+        let digest = |train: &str| {
+            let stages = STAGES.concat().replace("model: lenet5", train);
+            planned(&stages).unwrap().stages[1].action.settings()
+        };
+        let plain = digest("model: lenet5");
+        assert_eq!(digest("model:   lenet5, seed: 1, log_every: 5"), plain);
+        let others = ["cnn-10-20", "lenet5, seed: 2", "lenet5, normalize: unit"];
+        assert!(
+            others
+                .iter()
+                .all(|model| digest(&format!("model: {model}")) != plain)
+        );
+    }
+
+    #[test]
+    fn own_images_for_a_model_must_have_its_shape_and_classes() {
+        let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../dataset/fixtures/mnist");
+        let digits = format!(
+            "  digits: {{ dataset: {{ name: d, dir: {data}, \
+             classes: [a, b, c, d, e, f, g, h, i, j, k] }} }}\n"
+        );
+        let stages = STAGES.concat().replace("after: [proof]", "dataset: digits");
+        let error = planned(&(stages + &digits)).unwrap_err().to_string();
+        assert!(error.contains("in 11 classes"), "{error}");
     }
 }

@@ -45,13 +45,9 @@ impl Pipeline {
     /// When a file cannot be read, or the pipeline is not valid.
     pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
         let document = Document::read(path)?;
-        // Errors of the file itself come first, with its own lines.
-        let original = plan(&document)?;
-        let plan = if overrides.is_empty() {
-            original
-        } else {
-            plan(&document.with(overrides)?)?
-        };
+        // What is wrong with the file itself is told with its own lines.
+        let plan = plan(&document.clone().with(overrides)?)
+            .map_err(|error| plan(&document).err().unwrap_or(error))?;
         let lock_path = lock::path_of(path);
         Ok(Self {
             plan,

@@ -1,11 +1,14 @@
 //! A YAML file with its text, so that every error can show the place.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::DeserializeOwned;
 use serde_saphyr::Location;
+
+use super::problem::Problem;
 
 /// A YAML file that was read.
 #[derive(Clone, Debug)]
@@ -20,15 +23,11 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] artifact::Error),
-    /// It is no YAML, or its fields are not those that are expected.
-    #[error("{path}: {rendered}", path = path.display())]
-    Yaml {
-        /// The file.
-        path: PathBuf,
-        /// The place, the text and the problem.
-        rendered: String,
-    },
-    /// It is well-formed, but means something impossible.
+    /// There is no such file.
+    #[error("there is no file {}", .0.display())]
+    NotFound(PathBuf),
+    /// It is no YAML, its fields are not those that are expected, or it means
+    /// something impossible.
     #[error("{rendered}")]
     Invalid {
         /// The place, the text and the problem.
@@ -51,9 +50,12 @@ impl Document {
     ///
     /// When it cannot be read, is larger than 1 MiB, or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let size = fs::metadata(path)
-            .map_err(artifact::Error::new("read", path))?
-            .len();
+        let size = match fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(ConfigError::NotFound(path.to_owned()));
+            }
+            metadata => metadata.map_err(artifact::Error::new("read", path))?.len(),
+        };
         if size > MAX_BYTES {
             let problem = std::io::Error::other(format!(
                 "{size} bytes are more than the {MAX_BYTES} of any pipeline"
@@ -88,9 +90,9 @@ impl Document {
     ///
     /// What does not fit, with the line, the column and the text.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        serde_saphyr::from_str(&self.text).map_err(|error| ConfigError::Yaml {
-            path: self.path.clone(),
-            rendered: error.render_with_formatter(&serde_saphyr::UserMessageFormatter),
+        serde_saphyr::from_str(&self.text).map_err(|error| {
+            let Problem { text, hint } = Problem::of(&error);
+            self.invalid(error.location().unwrap_or(Location::UNKNOWN), text, hint)
         })
     }
 
@@ -118,16 +120,30 @@ impl Document {
         ConfigError::Invalid { rendered, hint }
     }
 
-    /// The bytes of the first line at `location`.
+    /// The bytes of the first line at `location`; of a map, which begins with a
+    /// name, the name.
     fn span(&self, location: Location) -> std::ops::Range<usize> {
         let span = location.span();
         let start = span
             .byte_offset()
-            .map_or(0, |offset| offset as usize)
+            .map_or_else(|| self.offset(location), |offset| offset as usize)
             .min(self.text.len());
         let length = span.byte_len().map_or(0, |length| length as usize);
         let end = (start + length).min(self.text.len());
         let first_line = self.text[start..end].lines().next().unwrap_or_default();
-        start..start + first_line.trim_end().len()
+        let name = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+        let rest = &self.text[start..];
+        let word = rest.find(|c| !name(c)).unwrap_or(rest.len());
+        start..start + first_line.trim_end().len().max(word)
+    }
+
+    /// The byte at a line and column, both counted from 1.
+    fn offset(&self, location: Location) -> usize {
+        let before = (location.line() as usize).saturating_sub(1);
+        let lines = self.text.split_inclusive('\n');
+        let start: usize = lines.clone().take(before).map(str::len).sum();
+        let line = lines.clone().nth(before).unwrap_or_default();
+        let column = (location.column() as usize).saturating_sub(1);
+        start + line.chars().take(column).map(char::len_utf8).sum::<usize>()
     }
 }

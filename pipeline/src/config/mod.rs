@@ -3,17 +3,19 @@
 mod document;
 mod model;
 mod overrides;
+mod problem;
 
 pub use document::{ConfigError, Document};
 pub use model::ModelRef;
 pub use overrides::{Override, OverrideError};
+pub(crate) use problem::suggestion;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 use trainer::{DeviceName, EarlyStopping, Optimizer, Schedule, Settings, Validation};
 
 /// A pipeline: its stages by name.
@@ -28,7 +30,7 @@ pub struct Config {
 
 /// One stage; the key is its kind.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", remote = "Self")]
 pub enum StageConfig {
     /// Brings a dataset.
     Dataset(DatasetConfig),
@@ -41,6 +43,8 @@ pub enum StageConfig {
     /// Evaluates the ONNX on the test images.
     Eval(EvalConfig),
 }
+
+models::named!(StageConfig, "a stage", deserialize);
 
 impl StageConfig {
     /// The kind, as written.
@@ -81,7 +85,7 @@ pub struct DatasetConfig {
     /// `mnist`, `fashion-mnist`, or the name of your own.
     pub name: Spanned<String>,
     /// Folder of the files; by default `data/<name>`.
-    pub dir: Option<PathBuf>,
+    pub dir: Option<Spanned<PathBuf>>,
     /// Class names of your own dataset, in the order of the labels.
     pub classes: Option<Vec<String>>,
     /// Stages that must have run before.
@@ -104,27 +108,27 @@ pub struct TrainConfig {
     #[serde(default)]
     pub device: DeviceName,
     /// See [`Settings::epochs`].
-    pub epochs: Option<usize>,
+    pub epochs: Option<Spanned<usize>>,
     /// See [`Settings::batch_size`].
-    pub batch_size: Option<usize>,
+    pub batch_size: Option<Spanned<usize>>,
     /// See [`Settings::seed`].
     pub seed: Option<u64>,
     /// See [`Settings::optimizer`].
-    pub optimizer: Option<Optimizer>,
+    pub optimizer: Option<Spanned<Optimizer>>,
     /// See [`Settings::learning_rate`].
-    pub learning_rate: Option<f64>,
+    pub learning_rate: Option<Spanned<f64>>,
     /// See [`Settings::schedule`].
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<Spanned<Schedule>>,
     /// See [`Settings::warmup_epochs`].
-    pub warmup_epochs: Option<f64>,
+    pub warmup_epochs: Option<Spanned<f64>>,
     /// See [`Settings::label_smoothing`].
-    pub label_smoothing: Option<f64>,
+    pub label_smoothing: Option<Spanned<f64>>,
     /// See [`Settings::validation`].
-    pub validation: Option<Validation>,
+    pub validation: Option<Spanned<Validation>>,
     /// See [`Settings::early_stopping`].
-    pub early_stopping: Option<EarlyStopping>,
+    pub early_stopping: Option<Spanned<EarlyStopping>>,
     /// See [`Settings::log_every`].
-    pub log_every: Option<usize>,
+    pub log_every: Option<Spanned<usize>>,
     /// Stages that must have run before.
     #[serde(default)]
     pub after: Vec<Spanned<String>>,
@@ -136,19 +140,44 @@ impl TrainConfig {
         let default = Settings::default();
         Settings {
             device: self.device,
-            epochs: self.epochs.unwrap_or(default.epochs),
-            batch_size: self.batch_size.unwrap_or(default.batch_size),
+            epochs: value(&self.epochs, default.epochs),
+            batch_size: value(&self.batch_size, default.batch_size),
             seed: self.seed.unwrap_or(default.seed),
-            optimizer: self.optimizer.unwrap_or(default.optimizer),
-            learning_rate: self.learning_rate.unwrap_or(default.learning_rate),
-            schedule: self.schedule.unwrap_or(default.schedule),
-            warmup_epochs: self.warmup_epochs.unwrap_or(default.warmup_epochs),
-            label_smoothing: self.label_smoothing.unwrap_or(default.label_smoothing),
-            validation: self.validation.unwrap_or(default.validation),
-            early_stopping: self.early_stopping,
-            log_every: self.log_every,
+            optimizer: value(&self.optimizer, default.optimizer),
+            learning_rate: value(&self.learning_rate, default.learning_rate),
+            schedule: value(&self.schedule, default.schedule),
+            warmup_epochs: value(&self.warmup_epochs, default.warmup_epochs),
+            label_smoothing: value(&self.label_smoothing, default.label_smoothing),
+            validation: value(&self.validation, default.validation),
+            early_stopping: self.early_stopping.as_ref().map(|stop| stop.value),
+            log_every: self.log_every.as_ref().map(|batches| batches.value),
         }
     }
+
+    /// Where a setting is written, if it is.
+    pub fn place(&self, setting: &str) -> Option<Location> {
+        match setting {
+            "epochs" => place(&self.epochs),
+            "batch_size" => place(&self.batch_size),
+            "optimizer" => place(&self.optimizer),
+            "learning_rate" => place(&self.learning_rate),
+            "schedule" => place(&self.schedule),
+            "warmup_epochs" => place(&self.warmup_epochs),
+            "label_smoothing" => place(&self.label_smoothing),
+            "validation" => place(&self.validation),
+            "early_stopping" => place(&self.early_stopping),
+            "log_every" => place(&self.log_every),
+            _ => None,
+        }
+    }
+}
+
+fn value<T: Copy>(setting: &Option<Spanned<T>>, default: T) -> T {
+    setting.as_ref().map_or(default, |setting| setting.value)
+}
+
+fn place<T>(setting: &Option<Spanned<T>>) -> Option<Location> {
+    setting.as_ref().map(|setting| setting.referenced)
 }
 
 /// What the network sees of a pixel.
@@ -202,9 +231,9 @@ pub struct VerifyConfig {
     pub model: Spanned<String>,
     /// A dataset stage; by default the one that the network was trained on.
     pub dataset: Option<Spanned<String>>,
-    /// Largest difference between two logits that is accepted.
-    #[serde(default = "tolerance")]
-    pub tolerance: f64,
+    /// Largest difference between two logits that is accepted; by default
+    /// [`TOLERANCE`].
+    pub tolerance: Option<Spanned<f64>>,
     /// Number of test images; by default all.
     pub images: Option<NonZeroUsize>,
     /// Stages that must have run before.
@@ -212,9 +241,8 @@ pub struct VerifyConfig {
     pub after: Vec<Spanned<String>>,
 }
 
-fn tolerance() -> f64 {
-    1e-4
-}
+/// Of `verify`: rounding errors of a few layers stay well below it.
+pub const TOLERANCE: f64 = 1e-4;
 
 /// `eval: { model: onnx }`.
 #[derive(Clone, Debug, Deserialize)]

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
+use super::problem::Problem;
 use super::{ConfigError, Document};
 
 /// One `--set STAGE.FIELD=VALUE`; the stage by its name, or by its kind where
@@ -105,7 +106,7 @@ impl Override {
         }
         *value = serde_saphyr::from_str(&self.value).map_err(|error| OverrideError::Value {
             value: self.value.clone(),
-            problem: error.to_string(),
+            problem: Problem::of(&error).text,
         })?;
         Ok(())
     }
@@ -138,5 +139,83 @@ impl Override {
         };
         let keys = ["stages".to_owned(), name, kind].into_iter();
         Ok(keys.chain(rest.iter().cloned()).collect())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const YAML: &str = "output: runs
+stages:
+  mnist:
+    dataset: { name: mnist }
+  fit:
+    train: { dataset: mnist, epochs: 1, validation: { hold_out: 5 } }
+  a:
+    eval: { model: x }
+  b:
+    eval: { model: y }
+";
+
+    fn apply(texts: &[&str]) -> Result<Value, ConfigError> {
+        let overrides: Vec<Override> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        let document = Document::new(Path::new("p.yaml"), YAML.to_owned());
+        document.with(&overrides)?.parse()
+    }
+
+    #[test]
+    fn stage_is_found_by_its_name_or_its_kind() {
+        for text in ["fit.epochs=3", "train.epochs=3", "fit.train.epochs=3"] {
+            let root = apply(&[text]).unwrap();
+            assert_eq!(root["stages"]["fit"]["train"]["epochs"], 3, "{text}");
+        }
+        let root = apply(&["b.batch=7", "output=elsewhere"]).unwrap();
+        assert_eq!(root["stages"]["b"]["eval"]["batch"], 7);
+        assert!(root["stages"]["a"]["eval"]["batch"].is_null());
+        assert_eq!(root["output"], "elsewhere");
+    }
+
+    #[test]
+    fn values_are_yaml_and_the_last_one_counts() {
+        let root = apply(&["fit.optimizer={ sgd: { momentum: 0.9 } }"]).unwrap();
+        let train = &root["stages"]["fit"]["train"];
+        assert_eq!(train["optimizer"]["sgd"]["momentum"], 0.9);
+        let root = apply(&[
+            "fit.early_stopping.patience=2",
+            "fit.epochs=4",
+            "fit.epochs=5",
+        ]);
+        let train = &root.unwrap()["stages"]["fit"]["train"];
+        assert_eq!(train["early_stopping"]["patience"], 2);
+        assert_eq!(train["epochs"], 5);
+        let root = apply(&["fit.validation.hold_out=9"]).unwrap();
+        assert_eq!(root["stages"]["fit"]["train"]["validation"]["hold_out"], 9);
+    }
+
+    #[test]
+    fn kind_of_two_stages_names_neither() {
+        let error = apply(&["eval.batch=7"]).unwrap_err().to_string();
+        assert!(error.contains("exactly one stage"), "{error}");
+        assert!(error.contains("a, b, fit, mnist"), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_refused() {
+        for (text, message) in [
+            ("none.epochs=3", "`none`"),
+            ("fit.epochs.x=3", "`fit.epochs` has no settings"),
+            ("fit.epochs=[", "`[`"),
+        ] {
+            let error = apply(&[text]).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+        for text in ["epochs", "=3", "fit.=3", ".epochs=3"] {
+            let error = text.parse::<Override>().unwrap_err();
+            assert_eq!(error, OverrideError::Form(text.to_owned()));
+        }
     }
 }

@@ -64,12 +64,12 @@ pub(super) fn run(plan: &VerifyPlan, context: &Context) -> anyhow::Result<()> {
     let onnx = onnx_logits(&mut session, &metadata, &split)?;
 
     let classes = plan.dataset.classes.len();
-    let max_difference = compare(&burn, &onnx, classes, plan.config.tolerance)?;
+    let max_difference = compare(&burn, &onnx, classes, plan.tolerance)?;
     let verification = Verification {
         images: split.images().len(),
         equal_labels: split.images().len(),
         max_difference,
-        tolerance: plan.config.tolerance,
+        tolerance: plan.tolerance,
         batches: BATCHES,
         onnxruntime: library.version().to_owned(),
     };
@@ -138,8 +138,7 @@ fn compare(burn: &[f32], onnx: &[f32], classes: usize, tolerance: f64) -> Result
     for (image, (burn, onnx)) in rows().enumerate() {
         for (a, b) in burn.iter().zip(onnx) {
             let difference = (f64::from(*a) - f64::from(*b)).abs();
-            // Written so that a NaN is refused.
-            if !(difference <= tolerance) {
+            if difference > tolerance || difference.is_nan() {
                 return Err(Mismatch::Logit {
                     image,
                     difference,
