@@ -101,7 +101,8 @@ impl Lock {
         }
     }
 
-    /// Records what `stage` was made from and made, and writes the lock.
+    /// Records what `stage` was made from and made, and writes the lock. What
+    /// is known of stages that are no longer in the plan is dropped.
     ///
     /// # Errors
     ///
@@ -119,6 +120,8 @@ impl Lock {
             outputs: outputs(&stage.action)?,
         };
         self.stages.insert(stage.name.clone(), entry);
+        let planned = |name: &String| plan.stages.iter().any(|stage| stage.name == *name);
+        self.stages.retain(|name, _| planned(name));
         let text = serde_saphyr::to_string(self)
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(artifact::Error::new("write", path))?;
@@ -146,14 +149,14 @@ impl Lock {
         if let Some((path, _)) = inputs.iter().find(changed) {
             return Some(Reason::Input(path.clone()));
         }
-        entry
-            .outputs
-            .iter()
-            .find_map(|(path, digest)| match digest_of(&stage.action, path) {
-                Err(_) => Some(Reason::Missing(path.clone())),
-                Ok(found) if found != *digest => Some(Reason::Changed(path.clone())),
-                Ok(_) => None,
-            })
+        // Those of the plan: another `output` folder has none of them yet.
+        stage.action.outputs().into_iter().find_map(|path| {
+            match (entry.outputs.get(&path), digest_of(&stage.action, &path)) {
+                (_, Err(_)) => Some(Reason::Missing(path)),
+                (Some(made), Ok(found)) if found == *made => None,
+                (_, Ok(_)) => Some(Reason::Changed(path)),
+            }
+        })
     }
 
     /// What the stages before it made, by this lock.
@@ -280,6 +283,26 @@ stages:
         fs::remove_file(&output).unwrap();
         let reason = lock.reason(&plan, &plan.stages[2]);
         assert_eq!(reason, Some(Reason::Missing(output)));
+    }
+
+    #[test]
+    fn another_folder_has_no_outputs_yet() {
+        let [here, there] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let (lock, _, _) = made(here.path());
+        let moved = pipeline(there.path(), "");
+        let reason = lock.reason(&moved, &moved.stages[1]);
+        assert!(matches!(reason, Some(Reason::Missing(_))), "{reason:?}");
+    }
+
+    #[test]
+    fn stages_that_are_gone_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut lock, path, plan) = made(folder.path());
+        let entry = lock.stages["fit"].clone();
+        lock.stages.insert("gone".to_owned(), entry);
+        make(&mut lock, &plan, 1, "made", &path);
+        let names: Vec<&String> = lock.stages.keys().collect();
+        assert_eq!(names, ["digits", "fit", "onnx"]);
     }
 
     #[test]

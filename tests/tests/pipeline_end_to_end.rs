@@ -103,6 +103,26 @@ fn changed_setting_reruns_its_stage_and_those_after_it() {
 }
 
 #[test]
+fn another_output_folder_gets_all_results() {
+    let workspace = small();
+    succeed(&mut workspace.run(&[]));
+    let message = stderr(&succeed(&mut workspace.run(&["--set", "output=other"])));
+    assert_eq!(ran(&message), ["fit", "onnx", "proof", "score"]);
+    assert_eq!(
+        workspace.read("other/fit/best.safetensors"),
+        workspace.read("runs/fit/best.safetensors")
+    );
+}
+
+#[test]
+fn force_runs_everything_again() {
+    let workspace = small();
+    succeed(&mut workspace.run(&[]));
+    let message = stderr(&succeed(&mut workspace.run(&["--force"])));
+    assert_eq!(ran(&message).len(), 5, "{message}");
+}
+
+#[test]
 fn missing_or_altered_output_is_made_again() {
     let workspace = small();
     succeed(&mut workspace.run(&[]));

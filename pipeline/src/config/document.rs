@@ -126,10 +126,11 @@ impl Document {
         let span = location.span();
         let start = span
             .byte_offset()
-            .map_or_else(|| self.offset(location), |offset| offset as usize)
-            .min(self.text.len());
+            .map_or_else(|| self.offset(location), |offset| offset as usize);
         let length = span.byte_len().map_or(0, |length| length as usize);
-        let end = (start + length).min(self.text.len());
+        // Whatever the parser counts, slicing must not panic.
+        let start = self.text.floor_char_boundary(start);
+        let end = self.text.floor_char_boundary(start.saturating_add(length));
         let first_line = self.text[start..end].lines().next().unwrap_or_default();
         let name = |c: char| c.is_alphanumeric() || "_-.".contains(c);
         let rest = &self.text[start..];
@@ -145,5 +146,49 @@ impl Document {
         let line = lines.clone().nth(before).unwrap_or_default();
         let column = (location.column() as usize).saturating_sub(1);
         start + line.chars().take(column).map(char::len_utf8).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// What is said of a text whose second value is no number.
+    fn message(text: &str) -> String {
+        let document = Document::new(Path::new("p.yaml"), text.to_owned());
+        let error = document.parse::<BTreeMap<String, u8>>().unwrap_err();
+        error.to_string()
+    }
+
+    #[test]
+    fn caret_stands_under_the_value_whatever_comes_before() {
+        for before in ["", "# größer → «8»\n", "\u{feff}", "\u{feff}ä: 1 # →→→\n"] {
+            let text = format!("{before}a: 1\nß: none # größer\n");
+            let message = message(&text);
+            let lines: Vec<&str> = message.lines().collect();
+            let line = lines.iter().position(|line| line.contains("none")).unwrap();
+            let column =
+                |line: &str, what: &str| line.find(what).map(|byte| line[..byte].chars().count());
+            assert_eq!(
+                column(lines[line], "none"),
+                column(lines[line + 1], "^^^^"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn windows_line_ends_shift_nothing() {
+        assert!(message("a: 1\r\nb: none\r\n").contains("p.yaml:2:4"));
+    }
+
+    #[test]
+    fn place_without_a_span_is_found_by_line_and_column() {
+        let text = "a: 1\n\tb: 2\n";
+        assert!(message(text).contains("p.yaml:"), "{}", message(text));
+        assert!(!message(text).contains("p.yaml:1:1\n"), "{}", message(text));
     }
 }
