@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all, and their SHA-256.
 //!
-//! Every output of Burnish goes through [`write`]: a reader finds the old
+//! Every output of Burnish goes through [`write()`]: a reader finds the old
 //! file or the new one, never a part, even after a crash.
 
 mod digest;

@@ -35,7 +35,7 @@ pub fn write(
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write(path, |file| file.write_all(bytes))
 }
