@@ -29,6 +29,14 @@ pub struct Options {
     pub ort_lib: Option<PathBuf>,
 }
 
+impl Options {
+    /// Whether the stage at `index` runs even if it is up to date; `target` is
+    /// the stage that was asked for, the last of those that are wanted.
+    fn forces(&self, index: usize, target: Option<usize>) -> bool {
+        self.force && (self.stage.is_none() || target == Some(index))
+    }
+}
+
 /// A stage that is not in the pipeline.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no stage `{stage}`; there are: {stages}")]
@@ -77,15 +85,12 @@ impl Pipeline {
     /// When the stage that was asked for is not there.
     pub fn pending(&self, options: &Options) -> Result<Vec<(&Stage, Reason)>, UnknownStage> {
         let wanted = self.wanted(options)?;
-        let forced = |index: usize| {
-            let target = wanted.last() == Some(&index);
-            options.force && (options.stage.is_none() || target)
-        };
+        let target = wanted.last().copied();
         let status = self.status().into_iter().enumerate();
         Ok(status
             .filter(|(index, _)| wanted.contains(index))
             .filter_map(|(index, (stage, reason))| {
-                let forced = forced(index).then_some(Reason::Forced);
+                let forced = options.forces(index, target).then_some(Reason::Forced);
                 Some((stage, forced.or(reason)?))
             })
             .collect())
@@ -106,8 +111,8 @@ impl Pipeline {
         let mut ran = 0;
         for index in wanted {
             let stage = &self.plan.stages[index];
-            let forced = options.force && (options.stage.is_none() || target == Some(index));
-            let reason = forced
+            let reason = options
+                .forces(index, target)
                 .then_some(Reason::Forced)
                 .or_else(|| self.lock.reason(&self.plan, stage));
             let Some(reason) = reason else {
