@@ -47,17 +47,6 @@ pub enum StageConfig {
 models::named!(StageConfig, "a stage", deserialize);
 
 impl StageConfig {
-    /// The kind, as written.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Dataset(_) => "dataset",
-            Self::Train(_) => "train",
-            Self::Export(_) => "export",
-            Self::Verify(_) => "verify",
-            Self::Eval(_) => "eval",
-        }
-    }
-
     /// The stages that it refers to.
     pub fn references(&self) -> Vec<&Spanned<String>> {
         let (references, after): (Vec<_>, _) = match self {
