@@ -78,6 +78,10 @@ pub trait Outputs {
     /// there, Burn's reason.
     #[doc(hidden)]
     fn ids(&self) -> Vec<Result<TensorId, String>>;
+
+    /// The tensors' elements, on a device that computes.
+    #[doc(hidden)]
+    fn data(&self) -> Vec<TensorData>;
 }
 
 fn conversion_reason(error: PrimitiveConversionError) -> String {
@@ -117,6 +121,10 @@ macro_rules! tensor {
                         .map_err(conversion_reason),
                 ]
             }
+
+            fn data(&self) -> Vec<TensorData> {
+                vec![self.to_data()]
+            }
         }
     };
 }
@@ -149,6 +157,12 @@ macro_rules! tuple {
                 let ($($name,)+) = self;
                 [$($name.ids()),+].concat()
             }
+
+            #[allow(non_snake_case)]
+            fn data(&self) -> Vec<TensorData> {
+                let ($($name,)+) = self;
+                [$($name.data()),+].concat()
+            }
         }
     };
 }
@@ -166,11 +180,19 @@ impl<T: Outputs> Outputs for Vec<T> {
     fn ids(&self) -> Vec<Result<TensorId, String>> {
         self.iter().flat_map(Outputs::ids).collect()
     }
+
+    fn data(&self) -> Vec<TensorData> {
+        self.iter().flat_map(Outputs::data).collect()
+    }
 }
 
 impl<T: Outputs, const N: usize> Outputs for [T; N] {
     fn ids(&self) -> Vec<Result<TensorId, String>> {
         self.iter().flat_map(Outputs::ids).collect()
+    }
+
+    fn data(&self) -> Vec<TensorData> {
+        self.iter().flat_map(Outputs::data).collect()
     }
 }
 

@@ -125,7 +125,8 @@ fn distinct(ids: &[TensorId]) -> Vec<TensorId> {
     ids.iter().copied().filter(|id| known.insert(*id)).collect()
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned())

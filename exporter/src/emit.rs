@@ -131,7 +131,8 @@ fn initializers(program: &Program, names: &Names) -> Vec<TensorProto> {
     initializers
 }
 
-fn tensor(data: &TensorData, name: String) -> TensorProto {
+/// A tensor with its elements.
+pub(crate) fn tensor(data: &TensorData, name: String) -> TensorProto {
     TensorProto {
         name,
         dims: data.shape().iter().map(|size| *size as i64).collect(),

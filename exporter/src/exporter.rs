@@ -15,7 +15,7 @@ use crate::model::{OnnxModel, Warning};
 use crate::opset::Opset;
 use crate::resolve::resolve;
 use crate::sample;
-use crate::spec::{Dim, InputSpec};
+use crate::spec::{Dim, Input, InputSpec, Interface};
 use crate::{lower, rewrite};
 
 /// Turns a module into an ONNX model.
@@ -118,7 +118,8 @@ impl Exporter {
             });
         }
         let names: Vec<String> = self.inputs.iter().map(|input| input.name.clone()).collect();
-        self.write(resolve(captures, symbols, &names)?)
+        let interface = self.interface(&slots, &symbols);
+        self.write(resolve(captures, symbols, &names)?, interface)
     }
 
     fn captures<M: Module, I: Inputs, O: Outputs>(
@@ -136,7 +137,25 @@ impl Exporter {
             .collect()
     }
 
-    fn write(&self, graph: Graph) -> Result<OnnxModel, ExportError> {
+    fn interface(&self, slots: &[Slot], symbols: &Symbols) -> Interface {
+        let inputs = self.inputs.iter().zip(slots).map(|(spec, slot)| Input {
+            name: spec.name.clone(),
+            dims: spec.dims.clone(),
+            dtype: spec.dtype.unwrap_or_else(|| slot.kind.default_dtype()),
+        });
+        let symbols = (0..symbols.len()).map(|symbol| {
+            let name = symbols.name(symbol);
+            let chosen = self.sizes.get(name).map(|sizes| sizes.to_vec());
+            (name.to_owned(), chosen)
+        });
+        Interface {
+            inputs: inputs.collect(),
+            outputs: self.outputs.clone(),
+            symbols: symbols.collect(),
+        }
+    }
+
+    fn write(&self, graph: Graph, interface: Interface) -> Result<OnnxModel, ExportError> {
         let symbols = graph.symbols.clone();
         let warnings = self.warnings(&graph);
         let mut program = lower::lower(graph, self.opset)?;
@@ -148,6 +167,7 @@ impl Exporter {
         };
         Ok(OnnxModel::new(
             emit::model(&program, &symbols, &header),
+            interface,
             warnings,
         ))
     }
@@ -223,7 +243,7 @@ impl Exporter {
                 let sizes = spec.dims.iter().map(|dim| size(dim, symbols, capture));
                 let dtype = spec.dtype.unwrap_or_else(|| slot.kind.default_dtype());
                 let seed = ((capture as u64) << 32) + position as u64;
-                sample::random(sizes.collect(), dtype, seed)
+                sample::random(sizes.collect(), dtype, sample::RECORDED, seed)
             })
             .collect()
     }

@@ -45,10 +45,14 @@ mod rewrite;
 mod sample;
 mod scope;
 mod spec;
+mod tensor;
+mod verify;
 
 pub use boundary::{Inputs, Outputs};
 pub use error::{ExportError, UnsupportedOperation};
 pub use exporter::Exporter;
 pub use model::{OnnxModel, Summary, Warning};
+pub use onnx::{Runner, RunnerError};
 pub use opset::Opset;
 pub use spec::Dim;
+pub use verify::{Difference, Extreme, Samples, Verification, VerifyError};

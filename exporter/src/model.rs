@@ -7,11 +7,13 @@ use std::path::Path;
 use onnx::proto::ModelProto;
 
 use crate::error::ExportError;
+use crate::spec::Interface;
 
 /// A module as an ONNX model.
 #[derive(Clone, Debug)]
 pub struct OnnxModel {
     proto: ModelProto,
+    interface: Interface,
     warnings: Vec<Warning>,
 }
 
@@ -67,8 +69,16 @@ impl fmt::Display for Summary {
 }
 
 impl OnnxModel {
-    pub(crate) fn new(proto: ModelProto, warnings: Vec<Warning>) -> Self {
-        Self { proto, warnings }
+    pub(crate) fn new(proto: ModelProto, interface: Interface, warnings: Vec<Warning>) -> Self {
+        Self {
+            proto,
+            interface,
+            warnings,
+        }
+    }
+
+    pub(crate) fn interface(&self) -> &Interface {
+        &self.interface
     }
 
     /// Writes the model to `path`, whole or not at all.

@@ -1,4 +1,4 @@
-//! What a caller says about a model's inputs.
+//! What a caller says about a model's inputs and outputs.
 
 use burn::tensor::DType;
 
@@ -48,4 +48,22 @@ pub(crate) struct InputSpec {
     pub dims: Vec<Dim>,
     /// The element type, where it is not the kind's default.
     pub dtype: Option<DType>,
+}
+
+/// What a model takes and returns.
+#[derive(Clone, Debug)]
+pub(crate) struct Interface {
+    pub inputs: Vec<Input>,
+    pub outputs: Vec<String>,
+    /// The symbols in order of appearance, each with the sizes that it was
+    /// recorded with, where the caller chose them.
+    pub symbols: Vec<(String, Option<Vec<usize>>)>,
+}
+
+/// An input whose element type is settled.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub name: String,
+    pub dims: Vec<Dim>,
+    pub dtype: DType,
 }

@@ -8,11 +8,13 @@ mod check;
 mod error;
 pub mod proto;
 mod read;
+mod runner;
 mod wire;
 
 pub use error::{Error, Invalid, InvalidTensor};
 pub use prost::bytes::Bytes;
 pub use read::{MAX_BYTES, decode, read, read_with_bytes};
+pub use runner::{Runner, RunnerError};
 pub use wire::{Malformed, Problem};
 
 use std::path::Path;

@@ -32,6 +32,7 @@ mod progress;
 mod provider;
 mod report;
 mod session;
+mod tensors;
 mod text;
 
 pub use confusion::{ClassMeasures, Confusion};
@@ -41,3 +42,4 @@ pub use library::Library;
 pub use metadata::{MetadataError, ModelMetadata, Sources};
 pub use provider::{ActiveProvider, Provider};
 pub use session::{Error as SessionError, Logits, Options as SessionOptions, Session};
+pub use tensors::TensorSession;

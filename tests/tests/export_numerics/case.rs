@@ -122,18 +122,14 @@ impl Case {
                 assert!(refused, "{} is written at opset {version}", self.name);
                 continue;
             }
-            let model = match exported {
-                Ok(model) => {
-                    self.keep(&model, version);
-                    model.to_bytes()
-                }
-                Err(error) => panic!("{} at opset {version}: {error}", self.name),
-            };
+            let place = format!("{} at opset {version}", self.name);
+            let model = exported.unwrap_or_else(|error| panic!("{place}: {error}"));
+            self.keep(&model, version);
+            let session = engine::session(&model.to_bytes());
+            let mut session = session.unwrap_or_else(|error| panic!("{place}: {error}"));
             for (inputs, expected) in &answers {
-                let found = engine::run(&model, inputs);
-                let found = found
-                    .unwrap_or_else(|error| panic!("{} at opset {version}: {error}", self.name));
-                self.compare(&found, expected, version);
+                let verified = model.verify_answers(inputs, expected, &mut session, TOLERANCE);
+                verified.unwrap_or_else(|error| panic!("{place}: {error:?}"));
             }
         }
     }
@@ -151,51 +147,6 @@ impl Case {
             "_",
         );
         model.save(Path::new(&folder).join(name)).unwrap();
-    }
-
-    fn compare(&self, found: &[TensorData], expected: &[TensorData], version: u8) {
-        assert_eq!(found.len(), expected.len(), "{}", self.name);
-        for (position, (found, expected)) in found.iter().zip(expected).enumerate() {
-            let place = format!("{} at opset {version}, output {position}", self.name);
-            assert_eq!(found.shape(), expected.shape(), "{place}");
-            assert_eq!(kind(found.dtype()), kind(expected.dtype()), "{place}");
-            let difference = largest_difference(found, expected);
-            assert!(
-                difference <= TOLERANCE,
-                "{place}: differs by {difference:e}"
-            );
-        }
-    }
-}
-
-/// Which kind of numbers; Burn's default width of integers is its own.
-fn kind(dtype: DType) -> &'static str {
-    match dtype {
-        _ if dtype.is_float() => "float",
-        _ if dtype.is_bool() => "bool",
-        _ => "integer",
-    }
-}
-
-/// The largest absolute difference, relative where a value is larger than 1;
-/// NaN and infinity must be in the same places.
-fn largest_difference(found: &TensorData, expected: &TensorData) -> f64 {
-    let (found, expected) = (
-        found.clone().convert::<f64>(),
-        expected.clone().convert::<f64>(),
-    );
-    let pairs = found.as_slice::<f64>().unwrap().iter();
-    let pairs = pairs.zip(expected.as_slice::<f64>().unwrap());
-    pairs.fold(0.0, |largest, (a, b)| largest.max(difference(*a, *b)))
-}
-
-fn difference(a: f64, b: f64) -> f64 {
-    if a == b || (a.is_nan() && b.is_nan()) {
-        0.0
-    } else if a.is_finite() && b.is_finite() {
-        (a - b).abs() / b.abs().max(1.0)
-    } else {
-        f64::INFINITY
     }
 }
 

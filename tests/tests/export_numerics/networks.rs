@@ -7,9 +7,10 @@ use burn::nn::{
     BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d,
 };
 use burn::tensor::{Device, Tensor, activation};
-use exporter::{Exporter, dims};
+use exporter::{Exporter, Samples, VerifyError, dims};
 
 use crate::case::{case, normal, uniform};
+use crate::engine::session;
 
 /// A residual block with a projection.
 #[derive(Module, Debug)]
@@ -139,4 +140,24 @@ fn fully_convolutional_networks_take_any_image() {
     case("any size").check(exporter, &network, images, |network, x: Tensor<4>| {
         network.forward(x)
     });
+}
+
+#[test]
+fn a_model_that_answers_otherwise_than_the_module_is_found() {
+    let network = trained(Network::new(&Device::flex()));
+    let exporter = Exporter::new().input("image", dims!["batch", 3, "height", "width"]);
+    let exporter = exporter
+        .sizes("height", [16, 24, 33, 40])
+        .sizes("width", [17, 26, 35, 48])
+        .output("logits");
+    let forward = |network: &Network, x: Tensor<4>| network.forward(x);
+    let model = exporter.export(&network, forward).unwrap();
+    let mut session = session(&model.to_bytes()).unwrap();
+    let samples = Samples::new().seeds(0..4);
+    let verified = model.verify(&network, forward, &mut session, &samples);
+    assert!(verified.unwrap().outputs[0].scale > 0.01);
+
+    let other = Network::new(&Device::flex());
+    let error = model.verify(&other, forward, &mut session, &samples);
+    assert!(matches!(error, Err(VerifyError::Different { .. })));
 }

@@ -1,0 +1,40 @@
+//! ONNX's tensors as Burn's.
+
+use burn::tensor::{BoolStore, DType, TensorData};
+use onnx::proto::TensorProto;
+use onnx::proto::tensor_proto::DataType;
+
+/// The elements of a tensor that has them in `raw_data`; nothing where it has
+/// not, or where Burn lacks the element type.
+pub(crate) fn data(tensor: &TensorProto) -> Option<TensorData> {
+    let shape: Vec<usize> = tensor.dims.iter().map(|size| *size as usize).collect();
+    let dtype = dtype(DataType::try_from(tensor.data_type).ok()?)?;
+    let bytes = shape.iter().product::<usize>() * dtype.size();
+    (tensor.raw_data.len() == bytes)
+        .then(|| TensorData::from_bytes_vec(tensor.raw_data.to_vec(), shape, dtype))
+}
+
+/// `Float[2, 10]`
+pub(crate) fn describe(tensor: &TensorProto) -> String {
+    let name = DataType::try_from(tensor.data_type).unwrap_or_default();
+    format!("{name:?}{:?}", tensor.dims)
+}
+
+fn dtype(data_type: DataType) -> Option<DType> {
+    Some(match data_type {
+        DataType::Double => DType::F64,
+        DataType::Float => DType::F32,
+        DataType::Float16 => DType::F16,
+        DataType::Bfloat16 => DType::BF16,
+        DataType::Int64 => DType::I64,
+        DataType::Int32 => DType::I32,
+        DataType::Int16 => DType::I16,
+        DataType::Int8 => DType::I8,
+        DataType::Uint64 => DType::U64,
+        DataType::Uint32 => DType::U32,
+        DataType::Uint16 => DType::U16,
+        DataType::Uint8 => DType::U8,
+        DataType::Bool => DType::Bool(BoolStore::Native),
+        _ => return None,
+    })
+}
