@@ -13,6 +13,10 @@ const PREFIX: usize = 120;
 /// Taken from the start of its debug form (`Module(Conv2d(Conv2dOpIr { ..`),
 /// where the variant stands before the name of its fields' struct.
 pub(crate) fn operation_name(operation: &OperationIr) -> String {
+    if let OperationIr::Custom(custom) = operation {
+        let name = custom.id.split_whitespace().next();
+        return name.unwrap_or("Custom").to_owned();
+    }
     let mut head = Head(String::new());
     // Fails on purpose once the head is full.
     let _ = write!(head, "{operation:?}");

@@ -104,6 +104,13 @@ fn attribute((name, value): &(&'static str, Attribute)) -> AttributeProto {
             proto.s = Bytes::from_static(value.as_bytes());
             AttributeType::String
         }
+        Attribute::Texts(values) => {
+            let values = values.iter();
+            proto.strings = values
+                .map(|value| Bytes::from_static(value.as_bytes()))
+                .collect();
+            AttributeType::Strings
+        }
         Attribute::Ints(values) => {
             proto.ints = values.clone();
             AttributeType::Ints

@@ -10,7 +10,7 @@ use crate::capture::{Capture, capture};
 use crate::emit::{self, Header};
 use crate::error::ExportError;
 use crate::extent::{Formula, SAMPLES, Symbols};
-use crate::graph::Graph;
+use crate::graph::{Graph, Operation, ValueId};
 use crate::model::{OnnxModel, Warning};
 use crate::opset::Opset;
 use crate::resolve::resolve;
@@ -173,7 +173,7 @@ impl Exporter {
     }
 
     fn warnings(&self, graph: &Graph) -> Vec<Warning> {
-        let mut warnings = Vec::new();
+        let mut warnings: Vec<Warning> = graph.loops.iter().map(unrolled_in(graph)).collect();
         for (id, name) in graph.outputs.iter().zip(&self.outputs) {
             let shape = graph.values[id.0].shape.iter().flatten().enumerate();
             let unnamed =
@@ -246,6 +246,17 @@ impl Exporter {
                 sample::random(sizes.collect(), dtype, sample::RECORDED, seed)
             })
             .collect()
+    }
+}
+
+fn unrolled_in(graph: &Graph) -> impl Fn(&(ValueId, usize)) -> Warning {
+    |(last, steps)| {
+        let computes = |op: &&Operation| op.op.outputs().any(|out| ValueId::from(out) == *last);
+        let operation = graph.operations.iter().find(computes);
+        Warning::Unrolled {
+            module: operation.map(|op| op.scope.clone()).unwrap_or_default(),
+            steps: *steps,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use burn::backend::ir::{OperationIr, TensorIr};
 use burn::tensor::{DType, TensorData};
 
 use crate::extent::{Extent, Symbols};
+use crate::recurrence::Recurrence;
 
 /// A value's position in [`Graph::values`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +69,11 @@ pub(crate) struct Graph {
     /// Values that are computed from a size alone.
     pub progressions: BTreeMap<ValueId, Progression>,
     pub operations: Vec<Operation>,
+    /// By the `id` of the operations that stand for them.
+    pub layers: BTreeMap<String, Recurrence>,
+    /// What the last step of each loop that was recorded computes, and the
+    /// number of steps.
+    pub loops: Vec<(ValueId, usize)>,
     pub inputs: Vec<ValueId>,
     pub outputs: Vec<ValueId>,
 }

@@ -40,6 +40,7 @@ mod model;
 mod name;
 mod node;
 mod opset;
+mod recurrence;
 mod resolve;
 mod rewrite;
 mod sample;

@@ -28,6 +28,14 @@ pub enum Warning {
         /// The axis.
         axis: usize,
     },
+    /// A loop over a sequence that is no recurrent layer of ONNX's, and is
+    /// written step by step: the model takes sequences of this length only.
+    Unrolled {
+        /// The module's path; empty where there are no parameters.
+        module: String,
+        /// The number of steps.
+        steps: usize,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -36,6 +44,11 @@ impl fmt::Display for Warning {
             Self::UnnamedDimension { output, axis } => write!(
                 f,
                 "dimension {axis} of output `{output}` varies in a way that has no name"
+            ),
+            Self::Unrolled { module, steps } => write!(
+                f,
+                "a loop of {steps} steps in `{module}` is no LSTM, GRU or RNN of ONNX's and is \
+                 written step by step"
             ),
         }
     }

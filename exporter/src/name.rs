@@ -39,7 +39,10 @@ pub(crate) fn assign(program: &Program, outputs: &[String]) -> Names {
     for (node, name) in program.nodes.iter().zip(&nodes) {
         name_constants(program, node, name, &mut taken, &mut values);
         for (position, output) in node.outputs.iter().enumerate() {
-            let suffix = if position == 0 { "" } else { ":1" };
+            let suffix = match position {
+                0 => String::new(),
+                _ => format!(":{position}"),
+            };
             values
                 .entry(*output)
                 .or_insert_with(|| unique(&mut taken, format!("{name}{suffix}"), "_"));
@@ -96,6 +99,10 @@ fn operand_name(op_type: &str, position: usize) -> &'static str {
         ("Clip", 1) => "min",
         ("Clip", 2) => "max",
         ("Gather" | "GatherElements" | "GatherND", 1) => "indices",
+        ("LSTM" | "GRU" | "RNN", 1) => "W",
+        ("LSTM" | "GRU" | "RNN", 2) => "R",
+        ("LSTM" | "GRU" | "RNN", 3) => "B",
+        ("Squeeze" | "Unsqueeze", 1) => "axes",
         (reduction, 1) if reduction.starts_with("Reduce") => "axes",
         _ => "constant",
     }

@@ -32,6 +32,7 @@ pub(crate) enum Attribute {
     Int(i64),
     Float(f32),
     Text(&'static str),
+    Texts(Vec<&'static str>),
     Ints(Vec<i64>),
     Tensor(TensorData),
 }
@@ -121,6 +122,12 @@ impl From<f64> for Attribute {
 impl From<&'static str> for Attribute {
     fn from(value: &'static str) -> Self {
         Self::Text(value)
+    }
+}
+
+impl From<Vec<&'static str>> for Attribute {
+    fn from(values: Vec<&'static str>) -> Self {
+        Self::Texts(values)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::extent::Extent;
 use crate::graph::{Graph, Operation, RangeExtent, Value, ValueId};
 use crate::node::{Node, Program};
 use crate::opset::Opset;
+use crate::recurrence::Recurrence;
 
 /// Why an operation cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,6 +242,16 @@ impl Context {
             let text = self.graph.symbols.describe_extent(extent);
             Refusal(format!("{what} follows the symbolic sizes ({text})"))
         })
+    }
+
+    /// The recurrent layer that an operation stands for.
+    pub fn layer(&self, id: &str) -> Option<Recurrence> {
+        self.graph.layers.get(id).cloned()
+    }
+
+    /// The path of the module that the current operation belongs to.
+    pub fn scope(&self) -> &str {
+        &self.scope
     }
 
     // The current operation's numbers

@@ -15,6 +15,7 @@ mod module;
 mod numeric;
 mod operands;
 mod pool;
+mod recurrent;
 mod reduce;
 mod resample;
 mod slice;
@@ -66,9 +67,10 @@ fn operation(cx: &mut Context, op: &OperationIr) -> Lowered {
         OperationIr::Activation(op) => activation::lower(cx, op),
         // Neither computes anything.
         OperationIr::Init(_) | OperationIr::Drop(_) => Ok(()),
-        OperationIr::Custom(op) => {
-            refuse(format!("`{}` is an operation of a backend's own", op.id))
-        }
+        OperationIr::Custom(op) => match cx.layer(&op.id) {
+            Some(layer) => recurrent::lower(cx, &layer, op),
+            None => refuse(format!("`{}` is an operation of a backend's own", op.id)),
+        },
         OperationIr::Distributed(
             DistributedOperationIr::AllReduce(_) | DistributedOperationIr::SyncCollective,
         ) => refuse("it moves data between devices; an ONNX graph runs on one"),

@@ -1,6 +1,6 @@
 //! Operands that the graph does not have yet: constants, and sizes as tensors.
 
-use burn::backend::ir::ScalarIr;
+use burn::backend::ir::{ScalarIr, TensorIr};
 use burn::tensor::{DType, TensorData};
 
 use super::context::{Context, Lowered, Refusal, element_type, refuse};
@@ -26,6 +26,22 @@ impl Context {
         let value = self.value(Some(shape.collect()), data.dtype(), Some(data));
         self.constants.insert(key, value);
         value
+    }
+
+    /// A constant that belongs to the current module: `lstm.W`.
+    pub fn named_constant(&mut self, data: TensorData, name: &str) -> ValueId {
+        let scope = self.scope();
+        let name = (!scope.is_empty()).then(|| format!("{scope}.{name}"));
+        let shape = data.shape().iter();
+        let shape = shape.map(|size| self.graph.symbols.constant(*size as i64));
+        let value = self.value(Some(shape.collect()), data.dtype(), Some(data));
+        self.graph.values[value.0].name = name;
+        value
+    }
+
+    /// The elements of a constant.
+    pub fn data(&self, tensor: &TensorIr) -> Option<&TensorData> {
+        self.graph.values[ValueId::from(tensor).0].data.as_ref()
     }
 
     /// A constant of rank 1.

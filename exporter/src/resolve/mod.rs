@@ -35,6 +35,8 @@ pub(crate) fn resolve(
         values,
         progressions,
         operations,
+        layers: base.layers,
+        loops: base.loops,
         inputs: base.inputs,
         outputs: base.outputs,
     };

@@ -12,7 +12,8 @@ use burn::tensor::{Slice, TensorData};
 use crate::capture::{Capture, Parameter};
 use crate::describe::operation_name;
 use crate::graph::ValueId;
-use crate::{dead, linear};
+use crate::recurrence::Recurrence;
+use crate::{dead, linear, recurrence};
 
 /// One capture in a form that can be compared with another.
 pub(super) struct Trace {
@@ -23,6 +24,9 @@ pub(super) struct Trace {
     pub outputs: Vec<ValueId>,
     pub data: BTreeMap<ValueId, TensorData>,
     pub parameters: BTreeMap<ValueId, Parameter>,
+    pub layers: BTreeMap<String, Recurrence>,
+    /// As [`crate::graph::Graph::loops`].
+    pub loops: Vec<(ValueId, usize)>,
 }
 
 /// An operation taken apart: what must be equal and what may differ.
@@ -39,6 +43,8 @@ impl Trace {
     pub fn new(capture: Capture) -> Self {
         let operations = untie(&capture);
         let operations = linear::fold(operations, &capture.outputs);
+        let is_constant = |id| capture.values.contains_key(&id) && !capture.inputs.contains(&id);
+        let (operations, found) = recurrence::fold(operations, is_constant);
         let operations = dead::remove(operations, &capture.outputs);
         let mut numbering = Numbering::default();
         // The inputs come first, so that they are numbered alike whether used
@@ -50,6 +56,9 @@ impl Trace {
             .collect();
         let outputs = numbering.ids_of(&capture.outputs, &capture.values);
         let number = |id: &TensorId| numbering.numbers.get(id).copied();
+        let loops = found.loops.iter();
+        let loops = loops.filter_map(|found| Some((number(&found.last)?, found.steps)));
+        let loops = loops.collect();
         let data = capture.values.into_iter();
         let parameters = capture.parameters.into_iter();
         Self {
@@ -60,6 +69,8 @@ impl Trace {
             parameters: parameters
                 .filter_map(|(id, parameter)| Some((number(&id)?, parameter)))
                 .collect(),
+            layers: found.layers,
+            loops,
             tensors: numbering.tensors,
             inputs,
             outputs,

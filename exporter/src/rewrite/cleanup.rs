@@ -23,6 +23,22 @@ pub(super) fn remove_dead_nodes(program: &mut Program) -> bool {
     program.nodes.len() != before
 }
 
+/// Leaves out results at the end that nothing reads, where ONNX allows it.
+pub(super) fn remove_unread_results(program: &mut Program) -> bool {
+    let reads = program.nodes.iter().flat_map(Node::reads);
+    let read: BTreeSet<ValueId> = reads.chain(program.outputs.iter().copied()).collect();
+    let mut changed = false;
+    for node in &mut program.nodes {
+        let optional = matches!(node.op_type, "LSTM" | "GRU" | "RNN" | "MaxPool");
+        let unread = |id: Option<&ValueId>| id.is_some_and(|id| !read.contains(id));
+        while optional && node.outputs.len() > 1 && unread(node.outputs.last()) {
+            node.outputs.pop();
+            changed = true;
+        }
+    }
+    changed
+}
+
 /// A reshape of a constant is a constant.
 pub(super) fn fold_reshaped_constants(program: &mut Program) -> bool {
     let Program { values, nodes, .. } = program;
@@ -63,6 +79,34 @@ pub(super) fn skip_nodes_without_effect(program: &mut Program) -> bool {
         .filter_map(|node| Some((node.outputs[0], passed_on(program, node)?)))
         .collect();
     redirect(program, &skipped)
+}
+
+/// What the graph returns comes from the node that computes it, without one in
+/// between that only passes it on.
+pub(super) fn return_directly(program: &mut Program) -> bool {
+    let computed: BTreeSet<ValueId> = program
+        .nodes
+        .iter()
+        .flat_map(|node| node.outputs.iter().copied())
+        .collect();
+    let inner = |id: &ValueId| computed.contains(id) && !program.outputs.contains(id);
+    let found = program.nodes.iter().enumerate().find_map(|(at, node)| {
+        let returns = program.outputs.contains(&node.outputs[0]);
+        let source = passed_on(program, node).filter(|id| returns && inner(id))?;
+        Some((at, source))
+    });
+    let Some((at, source)) = found else {
+        return false;
+    };
+    let returned = program.nodes.remove(at).outputs[0];
+    for node in &mut program.nodes {
+        let inputs = node.inputs.iter_mut().flatten();
+        let places = inputs.chain(&mut node.outputs);
+        places
+            .filter(|id| **id == source)
+            .for_each(|id| *id = returned);
+    }
+    true
 }
 
 /// The input that a node returns unchanged.

@@ -29,10 +29,12 @@ const PATTERNS: [Rule; 10] = [
 
 /// Applies the rules until none applies.
 pub(crate) fn rewrite(program: &mut Program, opset: Opset) {
-    let cleanups: [fn(&mut Program) -> bool; 6] = [
+    let cleanups: [fn(&mut Program) -> bool; 8] = [
         cleanup::remove_dead_nodes,
+        cleanup::remove_unread_results,
         cleanup::fold_reshaped_constants,
         cleanup::skip_nodes_without_effect,
+        cleanup::return_directly,
         cleanup::merge_reshapes,
         cleanup::merge_transposes,
         cleanup::merge_equal_nodes,

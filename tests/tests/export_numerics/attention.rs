@@ -1,10 +1,8 @@
-//! Attention, transformers and recurrent layers.
+//! Attention and transformers.
 
 use burn::nn::attention::{MhaInput, MultiHeadAttentionConfig, generate_autoregressive_mask};
 use burn::nn::transformer::{TransformerEncoderConfig, TransformerEncoderInput};
-use burn::nn::{
-    BiLstmConfig, GruConfig, LstmConfig, PositionalEncodingConfig, Relu, RotaryEncodingConfig,
-};
+use burn::nn::{PositionalEncodingConfig, Relu, RotaryEncodingConfig};
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor, module};
 use exporter::{Dim, Exporter, dims};
@@ -89,17 +87,4 @@ fn encoders_match_burn() {
     case("rotary").module(dims!["n", 2, "t", 6], &rotary, heads, |layer, x| {
         layer.forward(x)
     });
-}
-
-#[test]
-fn recurrent_layers_match_burn_at_a_fixed_length() {
-    let device = Device::flex();
-    let dims = || dims!["n", 5, 6];
-    let inputs = |n| normal([n, 5, 6]);
-    let lstm = LstmConfig::new(6, 8, true).init(&device);
-    case("lstm").module(dims(), &lstm, inputs, |layer, x| layer.forward(x, None).0);
-    let bilstm = BiLstmConfig::new(6, 8, true).init(&device);
-    case("bilstm").module(dims(), &bilstm, inputs, |layer, x| layer.forward(x, None).0);
-    let gru = GruConfig::new(6, 8, true).init(&device);
-    case("gru").module(dims(), &gru, inputs, |layer, x| layer.forward(x, None));
 }

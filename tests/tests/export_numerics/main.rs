@@ -14,6 +14,7 @@ mod integers;
 mod networks;
 mod normalizations;
 mod pools;
+mod recurrent;
 mod reductions;
 mod resampling;
 mod shapes;
