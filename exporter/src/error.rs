@@ -127,20 +127,16 @@ pub enum ExportError {
     },
     /// Other sizes lead to other operations.
     #[error(
-        "the graph depends on the sizes: {place} is {first} with {first_sizes}, but {second} with {second_sizes}\n\
+        "the graph depends on the sizes: {place} is {first}, but {second}\n\
          hint: a loop over a symbolic dimension or a branch on it cannot be exported; give it a fixed size"
     )]
     Diverged {
         /// Which operation, counted from 0.
         place: String,
-        /// What the first capture has there.
+        /// What the first capture has there, and its sizes.
         first: String,
-        /// The first capture's sizes.
-        first_sizes: String,
-        /// What the other capture has there.
+        /// What the other capture has there, and its sizes.
         second: String,
-        /// The other capture's sizes.
-        second_sizes: String,
     },
     /// A number inside the graph changes with the sizes in no known way.
     #[error(

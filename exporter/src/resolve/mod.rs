@@ -60,12 +60,14 @@ fn require_same_structure(traces: &[Trace], symbols: &Symbols) -> Result<(), Exp
         let Some(position) = differs.or(boundary.then_some(longest)) else {
             continue;
         };
+        let seen = |trace: &Trace, capture: usize| {
+            let name = trace.name_at(position);
+            format!("{name} with {}", symbols.describe(capture))
+        };
         return Err(ExportError::Diverged {
             place: format!("operation {position}"),
-            first: base.name_at(position),
-            first_sizes: symbols.describe(0),
-            second: trace.name_at(position),
-            second_sizes: symbols.describe(capture),
+            first: seen(base, 0),
+            second: seen(trace, capture),
         });
     }
     Ok(())
