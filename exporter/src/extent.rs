@@ -266,7 +266,7 @@ fn default_samples(symbol: usize) -> [usize; SAMPLES] {
         DEFAULT_SAMPLES
             .get(index)
             .copied()
-            .unwrap_or(47 + 6 * (index - DEFAULT_SAMPLES.len()) + index % 2)
+            .unwrap_or_else(|| 47 + 6 * (index - DEFAULT_SAMPLES.len()) + index % 2)
     })
 }
 

@@ -63,7 +63,7 @@ pub fn resolve(name: DeviceName) -> Result<(DeviceName, Device), Error> {
 
 /// The first device of a type. Enumerating asks the driver; creating a device
 /// that is not there would panic at its first use.
-#[cfg(any(feature = "cuda", feature = "metal", feature = "vulkan"))]
+#[cfg(any(feature = "cuda", feature = "metal"))]
 fn first(
     kind: burn::tensor::DeviceType,
     device: &'static str,
@@ -94,13 +94,18 @@ fn metal() -> Result<Device, Error> {
     )
 }
 
+/// Shaders are compiled from WGSL. Burn's own SPIR-V compiler (its feature
+/// `vulkan`) emits shared memory that is no valid SPIR-V for drivers without
+/// `VK_KHR_workgroup_memory_explicit_layout`, and they crash on it.
 #[cfg(feature = "vulkan")]
 fn vulkan() -> Result<Device, Error> {
-    first(
-        burn::tensor::DeviceType::Vulkan,
-        "vulkan",
-        "`vulkaninfo --summary` lists the drivers and devices that are there",
-    )
+    Device::wgpu_options()
+        .graphics_api(burn::tensor::wgpu::WgpuBackend::Vulkan)
+        .init()
+        .map_err(|_| Error::DeviceNotFound {
+            device: "vulkan",
+            reason: "`vulkaninfo --summary` lists the drivers and devices that are there",
+        })
 }
 
 #[cfg(not(feature = "cuda"))]
