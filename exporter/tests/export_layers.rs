@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::module::Module;
+use burn::nn::attention::{MhaInput, MultiHeadAttention, MultiHeadAttentionConfig};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AdaptiveAvgPool2dConfig, AvgPool2dConfig, MaxPool2dConfig};
 use burn::nn::{
@@ -223,6 +224,8 @@ fn activations_are_found_in_their_arithmetic() {
     assert_eq!(op_types(&mish), ["Mish"]);
     let gelu = of::<2, 2>(20, dims!["n", 4], activation::gelu_approximate);
     assert_eq!(op_types(&gelu), ["Gelu"]);
+    let hard_swish = of::<2, 2>(18, dims!["n", 4], activation::hard_swish);
+    assert_eq!(op_types(&hard_swish), ["HardSwish"]);
 }
 
 #[test]
@@ -292,6 +295,24 @@ fn same_padding_of_an_even_kernel_is_uneven() {
     let pads = ints(&graph(&model).node[0], "pads");
     assert_eq!(pads[0] + pads[2], 3);
     assert_ne!(pads[0], pads[2]);
+}
+
+/// The nodes of a self-attention layer at an operator set.
+fn attention_at(opset: u8) -> Vec<String> {
+    let layer = MultiHeadAttentionConfig::new(12, 3).init(&Device::flex());
+    let exporter = Exporter::new().opset(Opset::new(opset).unwrap());
+    let exporter = exporter.input("x", dims!["n", "t", 12]).output("y");
+    let forward = |layer: &MultiHeadAttention, x| layer.forward(MhaInput::self_attn(x)).context;
+    let model = exporter.export(&layer, forward).unwrap();
+    let nodes = graph(&model).node.iter();
+    nodes.map(|node| node.op_type.clone()).collect()
+}
+
+#[test]
+fn attention_is_one_node_where_the_opset_has_it() {
+    let expected = "MatMul Add MatMul Add MatMul Add Attention MatMul Add";
+    assert_eq!(attention_at(23).join(" "), expected);
+    assert!(attention_at(22).contains(&"Softmax".to_owned()));
 }
 
 #[test]

@@ -7,6 +7,9 @@ use super::context::{Context, Lowered, Refusal};
 use crate::graph::ValueId;
 use crate::node::Node;
 
+/// The first opset with `Attention`.
+const ATTENTION: u8 = 23;
+
 const BOOL: DType = DType::Bool(BoolStore::Native);
 
 /// `softmax(cap(Q Kᵀ · scale) masked + bias) V`, where `cap(x)` is
@@ -16,6 +19,9 @@ const BOOL: DType = DType::Bool(BoolStore::Native);
 /// Q is [batch, heads, queries, d], K and V are [batch, heads, keys, d].
 pub(super) fn attention(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
     cx.require_fixed_scalars()?;
+    if cx.has(ATTENTION) && is_native(cx, op) {
+        return native(cx, op);
+    }
     let dtype = op.query.dtype;
     let mut scores = scores(cx, op)?;
     if let Some(cap) = op.options.softcap {
@@ -40,6 +46,28 @@ pub(super) fn attention(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
         weights = zero_where_nan(cx, weights, dtype);
     }
     cx.apply_to("MatMul", [weights, (&op.value).into()], &op.out)
+}
+
+/// Whether ONNX's operator gives the same. With a mask or a bias, rows without
+/// any allowed position differ; its causal mask lets the first query stand at
+/// the first key, and comes before the cap in some of its versions.
+fn is_native(cx: &Context, op: &AttentionOpIr) -> bool {
+    let same_length = cx.shape(&op.query)[2] == cx.shape(&op.key)[2];
+    let causal = !op.options.is_causal || (same_length && op.options.softcap.is_none());
+    op.mask.is_none() && op.attn_bias.is_none() && causal
+}
+
+fn native(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
+    let operands = [(&op.query).into(), (&op.key).into(), (&op.value).into()];
+    let node = Node::new("Attention").inputs(operands).output(&op.out);
+    let node = node.attr_unless("is_causal", false, op.options.is_causal);
+    let cap = op.options.softcap.map_or(0.0, |cap| cap.elem());
+    let node = node.attr_unless("softcap", 0.0, cap);
+    // ONNX's default is Burn's, 1 / √d.
+    cx.push(match op.options.scale {
+        Some(scale) => node.attr("scale", scale.elem::<f64>()),
+        None => node,
+    })
 }
 
 /// `Q Kᵀ · scale`, [batch, heads, queries, keys]

@@ -1,6 +1,8 @@
 //! Activations that Burn records as arithmetic.
+//!
+//! `x σ(x)` stays: opset 24 has `Swish`, but ONNX Runtime 1.31 does not run it.
 
-use super::pattern::{Editor, input};
+use super::pattern::{Editor, float, input};
 use crate::node::Node;
 
 /// The first opset with `Gelu`.
@@ -66,4 +68,16 @@ pub(super) fn mish(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
     let x = input(&softplus, 0)?;
     let fits = input(node, 0) == Some(x);
     fits.then(|| vec![Node::new("Mish").input(x).output(node.outputs[0])])
+}
+
+/// `x max(0, min(1, x / 6 + ½))`
+pub(super) fn hard_swish(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
+    if node.op_type != "Mul" {
+        return None;
+    }
+    let sigmoid = editor.sole_operand(node, 1, "HardSigmoid")?;
+    let x = input(&sigmoid, 0)?;
+    let slope = float(&sigmoid, "alpha")? == 1.0 / 6.0;
+    let fits = input(node, 0) == Some(x) && slope && float(&sigmoid, "beta")? == 0.5;
+    fits.then(|| vec![Node::new("HardSwish").input(x).output(node.outputs[0])])
 }

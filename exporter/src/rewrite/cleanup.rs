@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use burn::tensor::TensorData;
 
+use super::pattern::permutation;
 use crate::graph::ValueId;
 use crate::node::{Attribute, Node, Program};
 
@@ -168,15 +169,6 @@ pub(super) fn merge_transposes(program: &mut Program) -> bool {
             ..second.clone()
         })
     })
-}
-
-fn permutation(node: &Node) -> Option<&[i64]> {
-    node.attributes
-        .iter()
-        .find_map(|(name, value)| match value {
-            Attribute::Ints(order) if *name == "perm" => Some(order.as_slice()),
-            _ => None,
-        })
 }
 
 /// Replaces a node that follows another of the same operator.

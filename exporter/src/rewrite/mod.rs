@@ -4,6 +4,7 @@
 //! node, which is replaced; what nothing reads any more is removed afterwards.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod cleanup;
 mod normalization;
@@ -14,7 +15,7 @@ use crate::opset::Opset;
 use pattern::{Editor, Rule};
 
 /// Each is one pattern.
-const PATTERNS: [Rule; 10] = [
+const PATTERNS: [Rule; 13] = [
     batch_norm::fold_into_convolution,
     normalization::instance_norm,
     normalization::instance_norm_of_image,
@@ -25,6 +26,9 @@ const PATTERNS: [Rule; 10] = [
     activation::tanh_gelu,
     activation::softplus,
     activation::mish,
+    activation::hard_swish,
+    attention::scaled_dot_products,
+    attention::multi_head,
 ];
 
 /// Applies the rules until none applies.

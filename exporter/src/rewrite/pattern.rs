@@ -123,6 +123,18 @@ impl<'a> Editor<'a> {
         })
     }
 
+    /// A new value of another's element type.
+    pub fn fresh(&mut self, like: ValueId) -> ValueId {
+        let dtype = self.value(like).dtype;
+        self.program.values.push(Value {
+            shape: None,
+            dtype,
+            data: None,
+            name: None,
+        });
+        ValueId(self.program.values.len() - 1)
+    }
+
     /// A new constant of floats.
     pub fn constant(
         &mut self,
@@ -153,6 +165,26 @@ fn in_scope_of(mut new: Node, replaced: &Node) -> Node {
 /// An operand that is there.
 pub(super) fn input(node: &Node, position: usize) -> Option<ValueId> {
     node.inputs.get(position).copied().flatten()
+}
+
+/// The order of a transposition's axes.
+pub(super) fn permutation(node: &Node) -> Option<&[i64]> {
+    node.attributes
+        .iter()
+        .find_map(|(name, value)| match value {
+            Attribute::Ints(order) if *name == "perm" => Some(order.as_slice()),
+            _ => None,
+        })
+}
+
+/// An integer attribute.
+pub(super) fn integer(node: &Node, name: &str) -> Option<i64> {
+    node.attributes
+        .iter()
+        .find_map(|(known, value)| match value {
+            Attribute::Int(value) if *known == name => Some(*value),
+            _ => None,
+        })
 }
 
 /// A float attribute.
