@@ -94,17 +94,30 @@ impl OnnxModel {
         &self.interface
     }
 
-    /// Writes the model to `path`, whole or not at all.
+    /// Writes the model to `path`, whole or not at all. Beyond the 2 GiB that a
+    /// protobuf message may have, it is written as
+    /// [`Self::save_with_external_data`] does.
     ///
     /// # Errors
     ///
-    /// [`ExportError::Write`] when the file cannot be written, or the model is
-    /// larger than the 2 GiB that a protobuf message may have.
+    /// [`ExportError::Write`] when the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ExportError> {
         Ok(onnx::write(path.as_ref(), &self.proto)?)
     }
 
-    /// The bytes that [`Self::save`] writes; the same for the same module.
+    /// Writes the model to `path` and the larger weights to one file beside it,
+    /// `model.onnx.….data`, aligned to pages: both or none. The name holds a
+    /// digest of the weights; the files of earlier models at `path` are removed.
+    ///
+    /// # Errors
+    ///
+    /// [`ExportError::Write`] when a file cannot be written.
+    pub fn save_with_external_data(&self, path: impl AsRef<Path>) -> Result<(), ExportError> {
+        Ok(onnx::write_external(path.as_ref(), &self.proto)?)
+    }
+
+    /// The bytes of the model in one piece, which [`Self::save`] writes unless
+    /// they are too many; the same for the same module.
     pub fn to_bytes(&self) -> Vec<u8> {
         onnx::encode(&self.proto)
     }

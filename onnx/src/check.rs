@@ -131,6 +131,15 @@ fn check_tensor(tensor: &TensorProto) -> Result<(), InvalidTensor> {
     }
 }
 
+/// The bytes that a tensor's elements take in `raw_data`.
+pub(crate) fn raw_bytes(tensor: &TensorProto) -> Result<u64, InvalidTensor> {
+    let layout = Layout::of(tensor.data_type)?;
+    let elements = element_count(&tensor.dims)?;
+    layout
+        .raw_bytes(elements)
+        .ok_or_else(|| InvalidTensor::ShapeOverflow(tensor.dims.clone()))
+}
+
 /// The product of the dimensions; 1 for a scalar.
 fn element_count(dims: &[i64]) -> Result<u64, InvalidTensor> {
     dims.iter().try_fold(1_u64, |count, &dim| {

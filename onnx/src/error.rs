@@ -76,10 +76,13 @@ pub enum InvalidTensor {
     ShapeOverflow(Vec<i64>),
     /// The values are in another file.
     #[error(
-        "its values are in another file (external data), which is not supported; \
+        "its values are in another file (external data), which is not allowed here; \
          save the model in one file"
     )]
     External,
+    /// The values are in another file that cannot be used.
+    #[error("its values are in another file: {0}")]
+    Outside(#[from] ExternalProblem),
     /// The values are in a field that does not fit the type, or in several.
     #[error("its values are in {fields}, but {expected} is expected")]
     WrongField {
@@ -105,4 +108,41 @@ pub enum InvalidTensor {
     /// A sparse tensor without its parts.
     #[error("the sparse tensor has no `{0}`")]
     IncompleteSparse(&'static str),
+}
+
+/// What is wrong with values in another file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExternalProblem {
+    /// A path that is not the name of a file in the model's folder.
+    #[error("`{0}` is not the name of a file beside the model")]
+    Location(String),
+    /// A symbolic link, a file with several names, or no regular file.
+    #[error("`{0}` is a link or no regular file; put the file itself beside the model")]
+    Link(String),
+    /// No number where one should be.
+    #[error("`{key}` is `{value}`, not a number")]
+    Number {
+        /// `offset` or `length`.
+        key: &'static str,
+        /// What is there.
+        value: String,
+    },
+    /// More or fewer bytes than the shape says.
+    #[error("they have {length} bytes, but the shape needs {needed}")]
+    Length {
+        /// How many there are.
+        length: u64,
+        /// How many there should be.
+        needed: u64,
+    },
+    /// The file is shorter, or the tensors take more than all of it.
+    #[error("{length} bytes at {offset} are more than the file of {size} bytes has left")]
+    Range {
+        /// Where they begin.
+        offset: u64,
+        /// How many they are.
+        length: u64,
+        /// The file's size.
+        size: u64,
+    },
 }

@@ -8,7 +8,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use crate::proto::ModelProto;
-use crate::{Error, Invalid, check, wire};
+use crate::{Error, Invalid, check, external, wire};
 
 /// The largest model: protobuf's limit for one message, 2 GiB - 1.
 pub const MAX_BYTES: u64 = (1 << 31) - 1;
@@ -37,6 +37,21 @@ pub fn read_with_bytes(path: &Path) -> Result<(ModelProto, Bytes), Error> {
     Ok((model, bytes))
 }
 
+/// As [`read`], with tensors that lie in files beside the model: in its own
+/// folder, under a name without a path, no link to elsewhere. Afterwards the
+/// model holds all of them.
+///
+/// # Errors
+///
+/// As [`read`], and when such a file is elsewhere, a link or too short.
+pub fn read_with_external_data(path: &Path) -> Result<ModelProto, Error> {
+    let bytes = Bytes::from(read_limited(path)?);
+    let mut model = parse(bytes).map_err(Error::invalid(path))?;
+    external::load(path, &mut model)?;
+    check::model(&model).map_err(Error::invalid(path))?;
+    Ok(model)
+}
+
 /// The checked model that `bytes` hold.
 ///
 /// # Errors
@@ -48,13 +63,18 @@ pub fn decode(bytes: &[u8]) -> Result<ModelProto, Invalid> {
 }
 
 fn decode_shared(bytes: Bytes) -> Result<ModelProto, Invalid> {
+    let model = parse(bytes)?;
+    check::model(&model)?;
+    Ok(model)
+}
+
+/// The messages, whatever they say.
+fn parse(bytes: Bytes) -> Result<ModelProto, Invalid> {
     if bytes.is_empty() {
         return Err(Invalid::Empty);
     }
     wire::check(&bytes)?;
-    let model = ModelProto::decode(bytes)?;
-    check::model(&model)?;
-    Ok(model)
+    Ok(ModelProto::decode(bytes)?)
 }
 
 /// The file's bytes; the limit holds for pipes and growing files too.

@@ -10,6 +10,7 @@ mod case;
 mod convolutions;
 mod elementwise;
 mod engine;
+mod files;
 mod integers;
 mod networks;
 mod normalizations;
