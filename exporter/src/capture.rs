@@ -11,6 +11,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::boundary::{Inputs, Outputs, output_ids};
 use crate::error::ExportError;
+use crate::weights::Weights;
 
 /// One recording of `forward`.
 pub(crate) struct Capture {
@@ -36,6 +37,7 @@ pub(crate) struct Parameter {
 /// Records `forward` on sample inputs; `sizes` describes these in errors.
 pub(crate) fn capture<M: Module, I: Inputs, O: Outputs>(
     module: &M,
+    weights: &Weights,
     samples: Vec<TensorData>,
     forward: &impl Fn(&M, I) -> O,
     sizes: &str,
@@ -44,7 +46,9 @@ pub(crate) fn capture<M: Module, I: Inputs, O: Outputs>(
     // and a BatchNorm's clone shares its running statistics with the original,
     // which the move would leave on the closed device.
     let module = module.valid();
-    let recorded = catch_unwind(AssertUnwindSafe(|| record(module, samples, forward)));
+    let recorded = catch_unwind(AssertUnwindSafe(|| {
+        record(module, weights, samples, forward)
+    }));
     recorded.unwrap_or_else(|panic| {
         Err(ExportError::Panicked {
             sizes: sizes.to_owned(),
@@ -62,6 +66,7 @@ struct Boundary {
 
 fn record<M: Module, I: Inputs, O: Outputs>(
     module: M,
+    weights: &Weights,
     samples: Vec<TensorData>,
     forward: &impl Fn(&M, I) -> O,
 ) -> Result<Capture, ExportError> {
@@ -70,6 +75,7 @@ fn record<M: Module, I: Inputs, O: Outputs>(
     let device = Device::capture();
     let mut boundary = None;
     let captured = device.capture_scope(|scope| {
+        let module = weights.place(module, &device);
         let traced = trace(module, samples, forward, &device);
         let (inputs, outputs) = match &traced {
             Ok(traced) => (traced.inputs.clone(), distinct(&traced.outputs)),
@@ -90,7 +96,6 @@ fn trace<M: Module, I: Inputs, O: Outputs>(
     forward: &impl Fn(&M, I) -> O,
     device: &Device,
 ) -> Result<Boundary, ExportError> {
-    let module = module.to_device(device);
     let parameters = parameters(&module);
     let inputs = I::create(&mut samples.into_iter(), device);
     let ids = inputs.ids().map_err(ExportError::Capture)?;

@@ -149,14 +149,20 @@ pub(crate) fn tensor(data: &TensorData, name: String) -> TensorProto {
     }
 }
 
-/// Little-endian elements; a boolean takes one byte, however Burn keeps it.
+/// Little-endian elements, which are not copied where they are shared; a boolean
+/// takes one byte, however Burn keeps it.
 fn raw(data: &TensorData) -> Bytes {
-    match data.dtype() {
-        DType::Bool(BoolStore::U32) => {
-            let narrow = data.clone().convert_dtype(DType::Bool(BoolStore::Native));
-            Bytes::copy_from_slice(narrow.as_bytes())
-        }
-        _ => Bytes::copy_from_slice(data.as_bytes()),
+    Bytes::from_owner(Elements(match data.dtype() {
+        DType::Bool(BoolStore::U32) => data.clone().convert_dtype(DType::Bool(BoolStore::Native)),
+        _ => data.clone(),
+    }))
+}
+
+struct Elements(TensorData);
+
+impl AsRef<[u8]> for Elements {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 

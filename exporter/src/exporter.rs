@@ -16,6 +16,7 @@ use crate::opset::Opset;
 use crate::resolve::resolve;
 use crate::sample;
 use crate::spec::{Dim, Input, InputSpec, Interface};
+use crate::weights::Weights;
 use crate::{lower, rewrite};
 
 /// Turns a module into an ONNX model.
@@ -129,10 +130,12 @@ impl Exporter {
         slots: &[Slot],
         symbols: &Symbols,
     ) -> Result<Vec<Capture>, ExportError> {
+        let weights = Weights::of(module);
         (0..symbols.captures())
             .map(|number| {
                 let samples = self.samples(slots, symbols, number);
-                capture(module, samples, forward, &symbols.describe(number))
+                let sizes = symbols.describe(number);
+                capture(module, &weights, samples, forward, &sizes)
             })
             .collect()
     }

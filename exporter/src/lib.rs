@@ -48,6 +48,7 @@ mod scope;
 mod spec;
 mod tensor;
 mod verify;
+mod weights;
 
 pub use boundary::{Inputs, Outputs};
 pub use error::{ExportError, UnsupportedOperation};

@@ -1,4 +1,4 @@
-//! ONNX's tensors as Burn's.
+//! Burn's tensors as data: from ONNX's, shared, compared.
 
 use burn::tensor::{BoolStore, DType, TensorData};
 use onnx::proto::TensorProto;
@@ -18,6 +18,31 @@ pub(crate) fn data(tensor: &TensorProto) -> Option<TensorData> {
 pub(crate) fn describe(tensor: &TensorProto) -> String {
     let name = DataType::try_from(tensor.data_type).unwrap_or_default();
     format!("{name:?}{:?}", tensor.dims)
+}
+
+/// The same elements, of which further copies take no memory.
+pub(crate) fn shared(data: TensorData) -> TensorData {
+    let (bytes, shape, dtype) = data.into_parts();
+    TensorData::from_bytes(bytes.shared(), shape, dtype)
+}
+
+/// Numbers as the elements of a float tensor.
+pub(crate) fn floats(
+    elements: impl Iterator<Item = f64>,
+    shape: Vec<usize>,
+    dtype: DType,
+) -> TensorData {
+    match dtype {
+        DType::F32 => TensorData::new(elements.map(|x| x as f32).collect::<Vec<_>>(), shape),
+        _ => TensorData::new(elements.collect::<Vec<_>>(), shape).convert_dtype(dtype),
+    }
+}
+
+/// Whether two tensors hold the same bits.
+pub(crate) fn same(a: &TensorData, b: &TensorData) -> bool {
+    let in_one_place = a.as_bytes().as_ptr() == b.as_bytes().as_ptr()
+        && (a.dtype(), a.shape()) == (b.dtype(), b.shape());
+    in_one_place || a == b
 }
 
 fn dtype(data_type: DataType) -> Option<DType> {

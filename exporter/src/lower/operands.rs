@@ -7,6 +7,7 @@ use super::context::{Context, Lowered, Refusal, element_type, refuse};
 use crate::extent::{Extent, Formula};
 use crate::graph::{Progression, ValueId};
 use crate::node::Node;
+use crate::tensor::shared;
 
 impl Context {
     // Constants
@@ -34,7 +35,7 @@ impl Context {
         let name = (!scope.is_empty()).then(|| format!("{scope}.{name}"));
         let shape = data.shape().iter();
         let shape = shape.map(|size| self.graph.symbols.constant(*size as i64));
-        let value = self.value(Some(shape.collect()), data.dtype(), Some(data));
+        let value = self.value(Some(shape.collect()), data.dtype(), Some(shared(data)));
         self.graph.values[value.0].name = name;
         value
     }

@@ -8,6 +8,7 @@ use super::trace::{Step, Trace};
 use crate::error::ExportError;
 use crate::extent::{Extent, Formula, Symbols};
 use crate::graph::{Progression, Value, ValueId};
+use crate::tensor::same;
 
 /// Constants that count, `start + step · i`, with a length that is explained.
 pub(super) fn progressions(traces: &[Trace], symbols: &Symbols) -> BTreeMap<ValueId, Progression> {
@@ -106,10 +107,10 @@ fn constant(
             seen: format!("  [{}]", sizes.collect::<Vec<_>>().join(", ")),
         });
     }
-    let same = traces[1..]
+    let unchanging = traces[1..]
         .iter()
-        .all(|trace| trace.data.get(&id) == Some(data));
-    if same {
+        .all(|trace| trace.data.get(&id).is_some_and(|other| same(other, data)));
+    if unchanging {
         return Ok(Some(data.clone()));
     }
     Err(ExportError::BakedInput {

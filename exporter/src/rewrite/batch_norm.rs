@@ -12,8 +12,8 @@ pub(super) fn fold_into_convolution(editor: &mut Editor, node: &Node) -> Option<
     }
     let conv = editor.sole_operand(node, 0, "Conv")?;
     let weight = input(&conv, 1)?;
-    let elements = editor.floats(Some(weight))?;
-    let shape = editor.value(weight).data.as_ref()?.shape().to_vec();
+    let data = editor.value(weight).data.clone()?;
+    let shape = data.shape().to_vec();
     let parameters: Vec<Vec<f64>> = (1..5)
         .map(|position| editor.floats(input(node, position)))
         .collect::<Option<_>>()?;
@@ -30,16 +30,17 @@ pub(super) fn fold_into_convolution(editor: &mut Editor, node: &Node) -> Option<
         .zip(variance)
         .map(|(gamma, variance)| gamma / (variance + epsilon).sqrt())
         .collect();
-    let kernel = elements.len() / shape[0];
-    let scaled = elements.chunks(kernel).zip(&scales);
-    let scaled = scaled.flat_map(|(kernel, scale)| kernel.iter().map(move |w| w * scale));
-    let scaled: Vec<f64> = scaled.collect();
+    let kernel = data.num_elements() / shape[0];
+    let scaled = data.iter::<f64>().enumerate();
+    let scaled = scaled.map(|(at, element)| element * scales[at / kernel]);
     let moved = (0..shape[0]).map(|c| scales[c] * (bias[c] - mean[c]) + beta[c]);
     let moved: Vec<f64> = moved.collect();
     let (weight_name, bias_name) = names(editor, &conv, weight);
     let dtype = editor.value(weight).dtype;
     let channels = shape[0];
+    let old = weight;
     let weight = editor.constant(scaled, shape, dtype, weight_name);
+    editor.release(old);
     let bias = editor.constant(moved, vec![channels], dtype, bias_name);
     Some(vec![Node {
         inputs: vec![conv.inputs[0], Some(weight), Some(bias)],

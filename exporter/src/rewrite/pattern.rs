@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{DType, TensorData};
+use burn::tensor::DType;
 
 use crate::extent::Extent;
 use crate::graph::{Value, ValueId};
 use crate::node::{Attribute, Node, Program};
 use crate::opset::Opset;
+use crate::tensor;
 
 /// Looks at the node that may end a pattern, and returns what replaces it.
 pub(super) type Rule = fn(&mut Editor, &Node) -> Option<Vec<Node>>;
@@ -135,15 +136,23 @@ impl<'a> Editor<'a> {
         ValueId(self.program.values.len() - 1)
     }
 
+    /// Lets go of a constant's elements, if the pattern at hand alone reads it
+    /// and is about to be replaced.
+    pub fn release(&mut self, id: ValueId) {
+        if self.uses.get(&id) == Some(&1) {
+            self.program.values[id.0].data = None;
+        }
+    }
+
     /// A new constant of floats.
     pub fn constant(
         &mut self,
-        elements: Vec<f64>,
+        elements: impl IntoIterator<Item = f64>,
         shape: Vec<usize>,
         dtype: DType,
         name: Option<String>,
     ) -> ValueId {
-        let data = TensorData::new(elements, shape).convert_dtype(dtype);
+        let data = tensor::shared(tensor::floats(elements.into_iter(), shape, dtype));
         self.program.values.push(Value {
             shape: None,
             dtype,
