@@ -7,7 +7,7 @@ mod digest;
 mod write;
 
 pub use digest::{InvalidDigest, Sha256};
-pub use write::{publish, temporary_beside, write, write_bytes};
+pub use write::{publish, sweep, temporary_beside, write, write_bytes, write_json};
 
 use std::path::{Path, PathBuf};
 

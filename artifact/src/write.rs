@@ -9,6 +9,10 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::Error;
 
+/// What the names of temporary files begin and end with.
+const PREFIX: &str = ".";
+const SUFFIX: &str = ".partial";
+
 /// Writes `path` through `fill`, so that it appears whole or not at all.
 ///
 /// Missing parent folders are created. An existing file stays as it was until
@@ -40,6 +44,39 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write(path, |file| file.write_all(bytes))
 }
 
+/// Writes `value` to `path` as indented JSON, whole or not at all.
+///
+/// # Errors
+///
+/// As [`write()`], and when `value` has no JSON form.
+pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
+    write(path, |file| {
+        serde_json::to_writer_pretty(&mut *file, value)?;
+        file.write_all(b"\n")
+    })
+}
+
+/// Deletes the temporary files that writers which were killed left in `folder`.
+/// Only for whoever knows that no other writer is at work there.
+///
+/// # Errors
+///
+/// When one cannot be deleted; a folder that is not there has none.
+pub fn sweep(folder: &Path) -> Result<(), Error> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(Error::new("delete", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// A temporary file in the folder of `path`, for a writer that needs a path of
 /// its own; give it to [`publish`] when it is complete. Dropped, it is deleted.
 ///
@@ -50,7 +87,7 @@ pub fn temporary_beside(path: &Path) -> Result<NamedTempFile, Error> {
     let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(Error::new("create the folder", folder))?;
     let mut builder = Builder::new();
-    builder.prefix(".").suffix(".partial");
+    builder.prefix(PREFIX).suffix(SUFFIX);
     // tempfile makes private files; an output has the permissions of any other.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

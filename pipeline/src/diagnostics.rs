@@ -4,7 +4,8 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use pipeline::config::ConfigError;
-use runtime::{SessionError, library};
+use pipeline::interrupt::INTERRUPTED;
+use pipeline::run_lock;
 
 /// An error the user can fix.
 const FIXABLE: u8 = 1;
@@ -25,7 +26,14 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 /// Prints `error` to stderr and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprint!("{}", render(error));
-    ExitCode::from(FIXABLE)
+    let interrupted = |error: &(dyn Error + 'static)| {
+        let error = error.downcast_ref::<trainer::Error>();
+        matches!(error, Some(trainer::Error::Interrupted { .. }))
+    };
+    ExitCode::from(match error.chain().any(interrupted) {
+        true => INTERRUPTED,
+        false => FIXABLE,
+    })
 }
 
 /// Says that a panic, printed by Rust above, is a bug.
@@ -59,8 +67,11 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         }
         Some(ConfigError::File(_) | ConfigError::Override(_)) | None => {}
     }
-    if let Some(error) = error.downcast_ref::<library::Error>() {
-        return Some(error.hint());
+    if let Some(trainer::Error::OtherTraining { .. }) = error.downcast_ref() {
+        return Some("`--fresh` gives it up and begins anew".to_owned());
     }
-    error.downcast_ref::<SessionError>()?.hint()
+    if let Some(run_lock::Error::Held { .. }) = error.downcast_ref() {
+        return Some("`--wait` waits for it to end".to_owned());
+    }
+    runtime::hint(error)
 }

@@ -6,7 +6,9 @@
 //! others.
 
 pub mod config;
+pub mod interrupt;
 pub mod lock;
 pub mod plan;
 pub mod run;
+pub mod run_lock;
 mod stages;

@@ -20,6 +20,8 @@ use crate::config::{
 /// A pipeline that can run.
 #[derive(Debug)]
 pub struct Plan {
+    /// Folder of the results.
+    pub output: PathBuf,
     /// The stages, each after those that it depends on.
     pub stages: Vec<Stage>,
 }
@@ -163,13 +165,14 @@ impl Action {
 }
 
 impl TrainPlan {
-    fn description(&self) -> Value {
+    /// All that decides the weights, but for the dataset.
+    pub fn description(&self) -> Value {
         json!({
             "model": self.model, "normalize": self.normalize, "settings": self.settings,
         })
     }
 
-    /// SHA-256 of all that decides the weights, but for the dataset.
+    /// SHA-256 of [`Self::description`].
     pub fn settings_digest(&self) -> Sha256 {
         Sha256::of_bytes(self.description().to_string().as_bytes())
     }
@@ -192,6 +195,7 @@ pub fn plan(document: &Document) -> Result<Plan, ConfigError> {
         planner.add(index)?;
     }
     Ok(Plan {
+        output: config.output.clone(),
         stages: planner.stages,
     })
 }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::config::{ConfigError, Document, Override};
+use crate::interrupt::Interrupts;
 use crate::lock::{self, Lock, Reason};
 use crate::plan::{Plan, Stage, plan};
+use crate::run_lock::RunLock;
 use crate::stages;
 
 /// A pipeline with what is known of its last run.
@@ -25,8 +27,14 @@ pub struct Options {
     pub stage: Option<String>,
     /// Run what is up to date, too: the stage, or all.
     pub force: bool,
+    /// Begin trainings anew, whatever checkpoints there are.
+    pub fresh: bool,
+    /// Wait for another run of the pipeline to end.
+    pub wait: bool,
     /// ONNX Runtime's library, where it should not be searched for.
     pub ort_lib: Option<PathBuf>,
+    /// Ctrl-C.
+    pub interrupts: Interrupts,
 }
 
 impl Options {
@@ -103,11 +111,17 @@ impl Pipeline {
     ///
     /// The first stage that fails; what was done before it stays done.
     pub fn run(&mut self, options: &Options) -> anyhow::Result<usize> {
+        let _lock = match self.pending(options)?.is_empty() {
+            true => None,
+            // Another run may have recorded stages until it let go.
+            false => {
+                let lock = RunLock::take(&self.plan.output, options.wait)?;
+                self.lock = Lock::read(&self.lock_path)?;
+                Some(lock)
+            }
+        };
         let wanted = self.wanted(options)?;
         let target = wanted.last().copied();
-        let context = stages::Context {
-            ort_lib: options.ort_lib.clone(),
-        };
         let mut ran = 0;
         for index in wanted {
             let stage = &self.plan.stages[index];
@@ -121,6 +135,12 @@ impl Pipeline {
             };
             announce(stage, &format!("runs: {reason}"));
             let started = Instant::now();
+            let context = stages::Context {
+                ort_lib: options.ort_lib.clone(),
+                fresh: options.fresh || reason == Reason::Forced,
+                interrupts: options.interrupts.clone(),
+            };
+            sweep(stage)?;
             stages::run(&stage.action, &context)
                 .map_err(|error| error.context(format!("stage `{}` failed", stage.name)))?;
             self.lock.record(&self.plan, stage, &self.lock_path)?;
@@ -156,6 +176,13 @@ impl Pipeline {
         }
         Ok(wanted.into_iter().collect())
     }
+}
+
+/// Deletes what interrupted writers left beside the stage's outputs.
+fn sweep(stage: &Stage) -> Result<(), artifact::Error> {
+    let outputs = stage.action.outputs();
+    let folders: BTreeSet<&Path> = outputs.iter().filter_map(|path| path.parent()).collect();
+    folders.into_iter().try_for_each(artifact::sweep)
 }
 
 fn announce(stage: &Stage, what: &str) {

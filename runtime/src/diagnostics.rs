@@ -62,16 +62,7 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<eval::Refusal>() {
         return error.hint();
     }
-    if let Some(error) = error.downcast_ref::<library::Error>() {
-        return Some(error.hint());
-    }
-    if let Some(error) = error.downcast_ref::<library::FetchError>() {
-        return Some(error.hint());
-    }
-    if let Some(EvaluateError::Session(error)) = error.downcast_ref::<EvaluateError>() {
-        return error.hint();
-    }
-    error.downcast_ref::<SessionError>()?.hint()
+    runtime::hint(error)
 }
 
 #[cfg(test)]

@@ -30,13 +30,21 @@ pub struct Evaluation {
     pub confusion: Confusion,
     /// Images in a batch.
     pub batch: usize,
+    /// How long it took; never the same twice, and so left out of what is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speed: Option<Speed>,
+    /// The predicted class of each image, \[n\].
+    #[serde(skip)]
+    pub predictions: Vec<u8>,
+}
+
+/// How long an evaluation took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Speed {
     /// Time for normalizing, running and scoring all images.
     pub seconds: f64,
     /// Images in a second of that time.
     pub images_per_second: f64,
-    /// The predicted class of each image, \[n\].
-    #[serde(skip)]
-    pub predictions: Vec<u8>,
 }
 
 /// An evaluation that cannot be done.
@@ -270,8 +278,10 @@ impl Score {
                 .collect(),
             confusion: self.confusion,
             batch,
-            seconds,
-            images_per_second: total as f64 / seconds,
+            speed: Some(Speed {
+                seconds,
+                images_per_second: total as f64 / seconds,
+            }),
             predictions: self.predictions,
         }
     }

@@ -25,6 +25,7 @@
 
 mod confusion;
 mod evaluate;
+mod hint;
 pub mod inspect;
 pub mod library;
 pub mod metadata;
@@ -36,7 +37,8 @@ mod tensors;
 mod text;
 
 pub use confusion::{ClassMeasures, Confusion};
-pub use evaluate::{Error as EvaluateError, Evaluation, evaluate};
+pub use evaluate::{Error as EvaluateError, Evaluation, Speed, evaluate};
+pub use hint::hint;
 pub use inspect::Inspection;
 pub use library::Library;
 pub use metadata::{MetadataError, ModelMetadata, Sources};

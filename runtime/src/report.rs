@@ -13,12 +13,14 @@ impl fmt::Display for Evaluation {
         writeln!(f, "accuracy   {accuracy:.2}% ({correct} of {total} images)")?;
         writeln!(f, "loss       {:.4}", self.loss)?;
         writeln!(f, "provider   {}", self.provider)?;
-        let speed = grouped(self.images_per_second.round() as u64);
-        let (seconds, batch) = (self.seconds, self.batch);
-        writeln!(
-            f,
-            "speed      {speed} images/s ({seconds:.2} s, batches of {batch})"
-        )?;
+        if let Some(speed) = self.speed {
+            let (seconds, batch) = (speed.seconds, self.batch);
+            let speed = grouped(speed.images_per_second.round() as u64);
+            writeln!(
+                f,
+                "speed      {speed} images/s ({seconds:.2} s, batches of {batch})"
+            )?;
+        }
         writeln!(f)?;
         write_classes(f, &self.classes)?;
         writeln!(f)?;

@@ -60,17 +60,20 @@ fn learner(architecture: &Architecture, split: &Arc<Split>) -> Result<f64, Box<d
         ..Settings::default()
     };
     let folder = std::env::temp_dir().join("burnish-overhead");
-    let summary = trainer::train(&Job {
+    let (_, timing) = trainer::train(&Job {
         architecture,
         train: Arc::clone(split),
         test: Arc::clone(split),
         normalization: Normalization::unit(1),
         dataset: Sha256::of_bytes(b""),
         settings: &settings,
+        description: serde_json::Value::Null,
         folder: &folder,
+        fresh: true,
+        stop: Arc::default(),
     })?;
     std::fs::remove_dir_all(&folder)?;
-    Ok(summary.seconds)
+    Ok(timing.seconds)
 }
 
 fn bare(architecture: &Architecture, split: &Arc<Split>) -> Result<f64, Box<dyn Error>> {

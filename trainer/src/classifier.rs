@@ -1,9 +1,12 @@
 //! A network that learns to tell classes apart: what Burn's learner steps.
 
 use burn::module::Module;
+use burn::store::ModuleRecord;
+use burn::tensor::Bytes;
 use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 use models::Network;
 
+use crate::Error;
 use crate::loader::Batch;
 use crate::loss::cross_entropy;
 
@@ -24,6 +27,24 @@ impl Classifier {
         let logits = self.network.forward(batch.images);
         let loss = cross_entropy(logits.clone(), batch.targets.clone(), smoothing);
         ClassificationOutput::new(loss, logits, batch.targets)
+    }
+}
+
+impl Classifier {
+    /// Parameters with their numbers, and running statistics, as burnpack.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        // Running statistics lag one step behind until `valid` asks for them.
+        let bytes = self.valid().into_record().into_bytes();
+        let bytes = bytes.map_err(|error| Error::Burn(error.to_string()))?;
+        Ok(bytes.to_vec())
+    }
+
+    /// With the parameters of [`Self::to_bytes`].
+    pub(crate) fn restore(self, bytes: Vec<u8>) -> Result<Self, Error> {
+        let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes));
+        let record = record.map_err(|error| Error::Burn(error.to_string()))?;
+        self.try_load_record(record)
+            .map_err(|error| Error::Burn(error.to_string()))
     }
 }
 

@@ -60,6 +60,28 @@ pub enum Error {
         /// Epoch, counted from 1.
         epoch: usize,
     },
+    /// The training was asked to stop; it goes on from its checkpoint.
+    #[error(
+        "interrupted in epoch {epoch} after {steps} steps of it; the same command goes on from there"
+    )]
+    Interrupted {
+        /// Epoch, counted from 1.
+        epoch: usize,
+        /// Steps of this epoch that are done.
+        steps: usize,
+    },
+    /// The results' folder has the checkpoint of an unfinished training of
+    /// something else.
+    #[error(
+        "{folder} has a checkpoint of an unfinished training that differs: {differences}",
+        folder = folder.display()
+    )]
+    OtherTraining {
+        /// Folder of the results.
+        folder: PathBuf,
+        /// Settings that differ, with both values.
+        differences: String,
+    },
     /// Burn reported a failure of the device.
     #[error("training stopped: {0}")]
     Burn(String),

@@ -1,4 +1,5 @@
-//! What each epoch achieved: `metrics.jsonl`, one JSON object a line.
+//! What each epoch achieved, `metrics.jsonl`, one JSON object a line; and what
+//! it took, apart, since that is never the same twice.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 /// What one epoch achieved.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct EpochRecord {
     /// Counted from 1.
     pub epoch: usize,
@@ -21,7 +22,21 @@ pub struct EpochRecord {
     pub validation_accuracy: f64,
     /// Learning rate of the epoch's last step.
     pub learning_rate: f64,
-    /// Wall-clock time of training and validation.
+}
+
+/// Wall-clock time of a training, without what an interruption lost.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct Timing {
+    /// The whole training, in seconds.
+    pub seconds: f64,
+    /// Each epoch.
+    pub epochs: Vec<EpochTiming>,
+}
+
+/// Wall-clock time of an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct EpochTiming {
+    /// Training and validation.
     pub seconds: f64,
     /// Training images per second of training alone.
     pub images_per_second: f64,

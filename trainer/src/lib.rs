@@ -2,10 +2,12 @@
 //!
 //! [`train`] takes a [`Job`] (a network, images, [`Settings`]) and writes
 //! `best.safetensors`, `last.safetensors`, `metrics.jsonl` and `summary.json`
-//! into a folder, each whole or not at all. The numbers depend on the settings,
-//! the data and the device alone: the order of epoch e follows from the seed
-//! and e.
+//! into a folder, each whole or not at all. Their bytes depend on the settings,
+//! the data and the device alone, however often the training was interrupted:
+//! the order of epoch e follows from the seed and e, the random numbers of step
+//! s from the seed and s, and the rest is in a checkpoint.
 
+mod checkpoint;
 mod classifier;
 mod device;
 mod error;
@@ -13,6 +15,7 @@ mod history;
 mod loader;
 mod loss;
 mod optimizer;
+mod progress;
 mod schedule;
 mod settings;
 mod strategy;
@@ -22,11 +25,11 @@ mod weights;
 
 pub use device::{DeviceName, resolve as resolve_device};
 pub use error::Error;
-pub use history::EpochRecord;
+pub use history::{EpochRecord, EpochTiming, Timing};
 pub use loader::{Batch, Batches};
 pub use loss::cross_entropy;
 pub use optimizer::Optimizer;
 pub use schedule::Schedule;
-pub use settings::{EarlyStopping, Settings, Validation};
-pub use train::{BEST, Job, LAST, METRICS, SUMMARY, Summary, Versions, train};
+pub use settings::{Checkpointing, EarlyStopping, Settings, Validation};
+pub use train::{BEST, Job, LAST, METRICS, SUMMARY, Summary, TIMING, Versions, train};
 pub use weights::{load_weights, save_weights};

@@ -75,13 +75,17 @@ impl Batches {
         self.members.len().div_ceil(self.batch_size)
     }
 
-    fn order(&self) -> Vec<u32> {
+    /// The batches of an epoch, counted from 1, without the first `done`.
+    pub(crate) fn pass(&self, epoch: usize, done: usize) -> Pass<'_> {
         let mut order = self.members.to_vec();
         if let Some(seed) = self.shuffle {
-            let epoch = self.epoch.load(Ordering::Relaxed) as u64;
-            order.shuffle(&mut generator(seed, epoch));
+            order.shuffle(&mut generator(seed, epoch as u64));
         }
-        order
+        Pass {
+            done: (done * self.batch_size).min(order.len()),
+            batches: self,
+            order,
+        }
     }
 
     fn batch(&self, members: &[u32]) -> Batch {
@@ -129,9 +133,10 @@ fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
 }
 
 /// One pass over the batches.
-struct Pass<'a> {
+pub(crate) struct Pass<'a> {
     batches: &'a Batches,
     order: Vec<u32>,
+    /// Images that are done.
     done: usize,
 }
 
@@ -158,11 +163,7 @@ impl DataLoaderIterator<Batch> for Pass<'_> {
 
 impl DataLoader<Batch> for Batches {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<Batch> + 'a> {
-        Box::new(Pass {
-            batches: self,
-            order: self.order(),
-            done: 0,
-        })
+        Box::new(self.pass(self.epoch.load(Ordering::Relaxed), 0))
     }
 
     fn num_items(&self) -> usize {

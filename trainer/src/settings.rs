@@ -32,6 +32,31 @@ pub struct Settings {
     /// Print a line every so many batches; no part of what is trained.
     #[serde(skip)]
     pub log_every: Option<usize>,
+    /// When to save where the training stands; no part of what is trained.
+    #[serde(skip)]
+    pub checkpoint: Checkpointing,
+}
+
+/// When to save where a training stands, so that it can go on from there.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Checkpointing {
+    /// Steps between two checkpoints.
+    pub steps: Option<usize>,
+    /// Seconds between two checkpoints.
+    pub seconds: f64,
+    /// How many are kept.
+    pub keep: usize,
+}
+
+impl Default for Checkpointing {
+    fn default() -> Self {
+        Self {
+            steps: None,
+            seconds: 30.0,
+            keep: 2,
+        }
+    }
 }
 
 /// Which images the network is validated on after each epoch.
@@ -70,6 +95,7 @@ impl Default for Settings {
             validation: Validation::HoldOut(5000),
             early_stopping: None,
             log_every: None,
+            checkpoint: Checkpointing::default(),
         }
     }
 }
@@ -129,6 +155,16 @@ impl Settings {
                 "log_every",
                 self.log_every != Some(0),
                 "must be at least 1".to_owned(),
+            ),
+            (
+                "checkpoint",
+                self.checkpoint.steps != Some(0) && self.checkpoint.keep > 0,
+                "steps and keep must be at least 1".to_owned(),
+            ),
+            (
+                "checkpoint",
+                self.checkpoint.seconds >= 0.0,
+                format!("seconds {} is not zero or more", self.checkpoint.seconds),
             ),
         ];
         if let Some((setting, _, problem)) = checks.into_iter().find(|(_, valid, _)| !valid) {

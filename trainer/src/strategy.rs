@@ -1,45 +1,48 @@
 //! The training loop: a strategy of our own under Burn's `SupervisedTraining`.
 //!
 //! Burn's own strategy hides the step: this one owns the order of the images,
-//! what is saved after an epoch, and where a training can stop, while metrics,
-//! early stopping and the view stay Burn's and run on their own thread.
+//! the random numbers of each step and what is saved when, so that a training
+//! can stop after any step and go on from there, while metrics and the view
+//! stay Burn's and run on their own thread.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use burn::data::dataloader::DataLoader;
+use burn::data::dataloader::{DataLoader, DataLoaderIterator};
 use burn::module::Module;
-use burn::tensor::Device;
-use burn::train::metric::store::{Aggregate, EventStoreClient, Split};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::{Bytes, Device};
 use burn::train::{
     EventProcessorTraining, InferenceStep, Interrupter, Learner, LearnerEvent,
-    SupervisedLearningStrategy, SupervisedTrainingEventProcessor, TrainLoader, TrainingComponents,
-    TrainingItem, ValidLoader,
+    SupervisedLearningStrategy, SupervisedTrainingEventProcessor, TrainLoader, TrainStep,
+    TrainingComponents, TrainingItem, ValidLoader,
 };
+use serde_json::Value;
 
-use crate::Error;
+use crate::checkpoint::Checkpoint;
 use crate::classifier::Classifier;
-use crate::history::{self, EpochRecord};
+use crate::history::{self, EpochRecord, EpochTiming};
 use crate::loader::Batches;
-use crate::train::{BEST, LAST, METRICS};
+use crate::progress::{Progress, Totals};
+use crate::schedule::LearningRates;
+use crate::settings::Checkpointing;
+use crate::train::METRICS;
 use crate::view::View;
-use crate::weights::save_weights;
-
-/// Names under which Burn's metrics are stored.
-const LOSS: &str = "Loss";
-const ACCURACY: &str = "Accuracy";
+use crate::weights::weights;
+use crate::{Batch, Error};
 
 /// What the loop leaves behind, shared with whoever started it.
-pub(crate) type Outcome = Arc<Mutex<Progress>>;
+pub(crate) type Outcome = Arc<Mutex<Option<Result<Trained, Error>>>>;
 
-/// What has been achieved so far.
-#[derive(Default)]
-pub(crate) struct Progress {
-    pub(crate) epochs: Vec<EpochRecord>,
-    /// Index of the best epoch.
-    pub(crate) best: Option<usize>,
-    pub(crate) error: Option<Error>,
+/// A training that has ended.
+pub(crate) struct Trained {
+    pub(crate) progress: Progress,
+    /// Weights of the best epoch, as safetensors.
+    pub(crate) best: Vec<u8>,
+    /// Weights after the last epoch, as safetensors.
+    pub(crate) last: Vec<u8>,
 }
 
 /// Trains epoch by epoch on one device.
@@ -48,8 +51,22 @@ pub(crate) struct Epochs {
     pub(crate) validation: Batches,
     /// With autodiff.
     pub(crate) device: Device,
+    pub(crate) seed: u64,
+    pub(crate) epochs: usize,
+    /// Epochs without a lower validation loss after which it stops.
+    pub(crate) patience: Option<usize>,
+    pub(crate) optimizer: ModuleOptimizer,
+    pub(crate) rates: LearningRates,
+    pub(crate) checkpointing: Checkpointing,
+    /// See [`Checkpoint::identity`].
+    pub(crate) identity: Value,
+    /// Folder of the results.
     pub(crate) folder: PathBuf,
     pub(crate) view: View,
+    /// Set from outside: stop after the step that is under way.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Where to go on.
+    pub(crate) start: Option<Checkpoint>,
     pub(crate) outcome: Outcome,
 }
 
@@ -62,141 +79,271 @@ impl SupervisedLearningStrategy<Classifier> for Epochs {
         mut learner: Learner<Classifier>,
         _: TrainLoader<Classifier>,
         _: ValidLoader<Classifier>,
-        starting_epoch: usize,
+        _: usize,
     ) -> (Classifier, Processor) {
-        let mut processor = components.event_processor;
-        let mut early_stopping = components.early_stopping;
-        let interrupter = components.interrupter;
         learner.fork(&self.device);
+        let mut run = Run {
+            plan: self,
+            optimizer: self.optimizer.clone(),
+            progress: Progress::default(),
+            best: None,
+            processor: components.event_processor,
+            interrupter: components.interrupter,
+            saved: Instant::now(),
+        };
+        let result = run
+            .start(learner.model())
+            .and_then(|classifier| run.train(classifier));
+        *self.outcome.lock().unwrap_or_else(|error| error.into_inner()) = Some(result);
+        (learner.model(), run.processor)
+    }
+}
 
-        for epoch in starting_epoch..=components.num_epochs {
+/// One run of the loop.
+struct Run<'a> {
+    plan: &'a Epochs,
+    optimizer: ModuleOptimizer,
+    progress: Progress,
+    best: Option<Vec<u8>>,
+    processor: Processor,
+    interrupter: Interrupter,
+    /// When the last checkpoint was saved.
+    saved: Instant,
+}
+
+impl Run<'_> {
+    /// Puts everything as it was at the checkpoint, if there is one.
+    fn start(&mut self, classifier: Classifier) -> Result<Classifier, Error> {
+        let Some(checkpoint) = &self.plan.start else {
+            return Ok(classifier);
+        };
+        self.progress = checkpoint.progress.clone();
+        self.best = checkpoint.best.clone();
+        let optimizer = Bytes::from_bytes_vec(checkpoint.optimizer.clone());
+        self.optimizer = self
+            .optimizer
+            .clone()
+            .from_bytes(optimizer)
+            .map_err(|error| Error::Burn(error.to_string()))?;
+        classifier.restore(checkpoint.network.clone())
+    }
+
+    fn train(&mut self, mut classifier: Classifier) -> Result<Trained, Error> {
+        while !self.progress.finished {
             let started = Instant::now();
-            self.train_epoch(&mut learner, epoch, &mut processor, &interrupter);
-            let training_seconds = started.elapsed().as_secs_f64();
-            if interrupter.should_stop() {
-                break;
-            }
-            self.validate(&learner, epoch, &mut processor, &interrupter);
-            interrupter.fail_on_error(processor.process_train(LearnerEvent::EndEpoch(epoch)));
-            interrupter.fail_on_error(processor.flush());
-            if interrupter.should_stop() {
-                break;
-            }
-
-            let store = &components.event_store;
-            let record = EpochRecord {
-                epoch,
-                train_loss: metric(store, LOSS, epoch, &Split::Train),
-                train_accuracy: metric(store, ACCURACY, epoch, &Split::Train) / 100.0,
-                validation_loss: metric(store, LOSS, epoch, &Split::Valid),
-                validation_accuracy: metric(store, ACCURACY, epoch, &Split::Valid) / 100.0,
-                learning_rate: learner.lr_current().base(),
+            classifier = self.train_epoch(classifier)?;
+            let training = started.elapsed();
+            let validation = self.validate(&classifier)?;
+            let timing = EpochTiming {
                 seconds: started.elapsed().as_secs_f64(),
-                images_per_second: self.train.num_items() as f64 / training_seconds,
+                images_per_second: self.plan.train.num_items() as f64 / training.as_secs_f64(),
             };
-            if let Err(error) = self.keep(&learner, record) {
-                self.lock().error = Some(error);
-                break;
-            }
-            if let Some(strategy) = &mut early_stopping
-                && strategy.should_stop(epoch, store)
-            {
-                self.view
-                    .note("stopped early: the validation loss no longer falls");
-                break;
-            }
+            self.finish_epoch(&classifier, validation, timing)?;
         }
-        (learner.model(), processor)
-    }
-}
-
-/// The mean of a metric over an epoch, or NaN where Burn has none.
-fn metric(store: &EventStoreClient, name: &str, epoch: usize, split: &Split) -> f64 {
-    store
-        .find_metric(name, epoch, Aggregate::Mean, split)
-        .unwrap_or(f64::NAN)
-}
-
-impl Epochs {
-    fn train_epoch(
-        &self,
-        learner: &mut Learner<Classifier>,
-        epoch: usize,
-        processor: &mut Processor,
-        interrupter: &Interrupter,
-    ) {
-        self.train.set_epoch(epoch);
-        interrupter.fail_on_error(processor.process_train(LearnerEvent::StartSplit {
-            epoch_number: epoch,
-            total_items: self.train.num_items(),
-        }));
-        let mut batches = self.train.iter();
-        let mut iteration = 0;
-        while let Some(Ok(batch)) = batches.next() {
-            iteration += 1;
-            let output = learner.train_step(batch);
-            learner.lr_step();
-            learner.optimizer_step(output.grads);
-            let item = TrainingItem::new(
-                output.item,
-                batches.progress(),
-                Some(iteration),
-                Some(learner.lr_current()),
-            );
-            interrupter.fail_on_error(processor.process_train(LearnerEvent::ProcessedItem(item)));
-            if interrupter.should_stop() {
-                break;
-            }
-        }
-        interrupter.fail_on_error(processor.process_train(LearnerEvent::EndSplit(epoch)));
+        let last = weights(&classifier.valid().network)?;
+        Ok(Trained {
+            progress: std::mem::take(&mut self.progress),
+            best: self.best.take().unwrap_or_else(|| last.clone()),
+            last,
+        })
     }
 
-    fn validate(
-        &self,
-        learner: &Learner<Classifier>,
-        epoch: usize,
-        processor: &mut Processor,
-        interrupter: &Interrupter,
-    ) {
-        interrupter.fail_on_error(processor.process_valid(LearnerEvent::StartSplit {
+    /// Trains on what is left of the epoch.
+    fn train_epoch(&mut self, mut classifier: Classifier) -> Result<Classifier, Error> {
+        let plan = self.plan;
+        let epoch = self.progress.epoch();
+        let event = self.processor.process_train(LearnerEvent::StartSplit {
             epoch_number: epoch,
-            total_items: self.validation.num_items(),
-        }));
-        let model = learner.model().valid();
-        let mut batches = self.validation.iter();
+            total_items: plan.train.num_items(),
+        });
+        self.interrupter.fail_on_error(event);
+        self.flush();
+        *plan.view.totals() = self.progress.totals;
+
+        let mut batches = plan.train.pass(epoch, self.progress.steps_in_epoch);
         while let Some(Ok(batch)) = batches.next() {
-            let output = InferenceStep::step(&model, batch);
+            classifier = self.step(classifier, batch, batches.progress());
+            if plan.stop.load(Ordering::Relaxed) {
+                self.collect_totals();
+                return Err(self.interrupted(&classifier));
+            }
+            if self.is_due() {
+                self.collect_totals();
+                self.save(&classifier)?;
+            }
+            self.check()?;
+        }
+        let event = self.processor.process_train(LearnerEvent::EndSplit(epoch));
+        self.interrupter.fail_on_error(event);
+        self.collect_totals();
+        Ok(classifier)
+    }
+
+    /// One step; its random numbers (dropout) follow from the seed and the
+    /// number of the step alone.
+    fn step(
+        &mut self,
+        classifier: Classifier,
+        batch: Batch,
+        progress: burn::data::dataloader::Progress,
+    ) -> Classifier {
+        let steps = self.progress.steps;
+        self.plan.device.seed(seed_of(self.plan.seed, steps));
+        let rate = self.plan.rates.at(steps as usize);
+        let output = TrainStep::step(&classifier, batch);
+        let classifier = self.optimizer.step(rate, classifier, output.grads);
+        self.progress.steps += 1;
+        self.progress.steps_in_epoch += 1;
+        let item = TrainingItem::new(
+            output.item,
+            progress,
+            Some(self.progress.steps_in_epoch),
+            Some(rate.into()),
+        );
+        let event = self.processor.process_train(LearnerEvent::ProcessedItem(item));
+        self.interrupter.fail_on_error(event);
+        classifier
+    }
+
+    fn validate(&mut self, classifier: &Classifier) -> Result<Totals, Error> {
+        let plan = self.plan;
+        let epoch = self.progress.epoch();
+        let event = self.processor.process_valid(LearnerEvent::StartSplit {
+            epoch_number: epoch,
+            total_items: plan.validation.num_items(),
+        });
+        self.interrupter.fail_on_error(event);
+        let valid = classifier.valid();
+        let mut batches = plan.validation.pass(epoch, 0);
+        while let Some(Ok(batch)) = batches.next() {
+            let output = InferenceStep::step(&valid, batch);
             let item = TrainingItem::new(output, batches.progress(), None, None);
-            interrupter.fail_on_error(processor.process_valid(LearnerEvent::ProcessedItem(item)));
-            if interrupter.should_stop() {
-                break;
+            let event = self.processor.process_valid(LearnerEvent::ProcessedItem(item));
+            self.interrupter.fail_on_error(event);
+            if plan.stop.load(Ordering::Relaxed) {
+                return Err(self.interrupted(classifier));
             }
+            self.check()?;
         }
-        interrupter.fail_on_error(processor.process_valid(LearnerEvent::EndSplit(epoch)));
+        let event = self.processor.process_valid(LearnerEvent::EndSplit(epoch));
+        self.interrupter.fail_on_error(event);
+        let event = self.processor.process_train(LearnerEvent::EndEpoch(epoch));
+        self.interrupter.fail_on_error(event);
+        self.flush();
+        self.check()?;
+        Ok(*plan.view.totals())
     }
 
-    /// Saves the epoch's weights and adds it to the history.
-    fn keep(&self, learner: &Learner<Classifier>, record: EpochRecord) -> Result<(), Error> {
+    /// Adds the epoch to the history, and keeps its weights if it is the best.
+    fn finish_epoch(
+        &mut self,
+        classifier: &Classifier,
+        validation: Totals,
+        timing: EpochTiming,
+    ) -> Result<(), Error> {
+        let train = self.progress.totals;
+        let record = EpochRecord {
+            epoch: self.progress.epoch(),
+            train_loss: train.loss.value(),
+            train_accuracy: train.accuracy.value() / 100.0,
+            validation_loss: validation.loss.value(),
+            validation_accuracy: validation.accuracy.value() / 100.0,
+            learning_rate: self.plan.rates.at(self.progress.steps.saturating_sub(1) as usize),
+        };
         if !(record.train_loss.is_finite() && record.validation_loss.is_finite()) {
             return Err(Error::Diverged {
                 epoch: record.epoch,
             });
         }
-        let network = learner.model().valid().network;
-        let mut progress = self.lock();
+        let progress = &mut self.progress;
         let best = progress.best.map(|best| &progress.epochs[best]);
         let improved = best.is_none_or(|best| record.better_than(best));
         if improved {
-            save_weights(&network, &self.folder.join(BEST))?;
+            self.best = Some(weights(&classifier.valid().network)?);
             progress.best = Some(progress.epochs.len());
         }
-        save_weights(&network, &self.folder.join(LAST))?;
-        self.view.epoch(&record, improved);
+        self.plan.view.epoch(&record, timing, improved);
         progress.epochs.push(record);
-        history::write(&self.folder.join(METRICS), &progress.epochs)
+        progress.timing.epochs.push(timing);
+        progress.timing.seconds += timing.seconds;
+        progress.steps_in_epoch = 0;
+        progress.totals = Totals::default();
+        progress.finished = progress.epochs.len() == self.plan.epochs;
+        if let Some(patience) = self.plan.patience
+            && !progress.finished
+            && progress.stagnates(patience)
+        {
+            progress.finished = true;
+            self.plan
+                .view
+                .note("stopped early: the validation loss no longer falls");
+        }
+        history::write(&self.plan.folder.join(METRICS), &progress.epochs)?;
+        if progress.finished || self.is_due() {
+            self.save(classifier)?;
+        }
+        Ok(())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Progress> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether it is time for a checkpoint.
+    fn is_due(&self) -> bool {
+        let Checkpointing { steps, seconds, .. } = self.plan.checkpointing;
+        match steps {
+            Some(steps) => self.progress.steps.is_multiple_of(steps as u64),
+            None => self.saved.elapsed() >= Duration::from_secs_f64(seconds),
+        }
     }
+
+    fn save(&mut self, classifier: &Classifier) -> Result<(), Error> {
+        let burn = |error: &dyn std::fmt::Display| Error::Burn(error.to_string());
+        let optimizer = self.optimizer.into_bytes().map_err(|error| burn(&error))?;
+        Checkpoint {
+            identity: self.plan.identity.clone(),
+            progress: self.progress.clone(),
+            network: classifier.to_bytes()?,
+            optimizer: optimizer.to_vec(),
+            best: self.best.clone(),
+        }
+        .save(&self.plan.folder, self.plan.checkpointing.keep)?;
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    /// Saves where the training stands, and says so.
+    fn interrupted(&mut self, classifier: &Classifier) -> Error {
+        match self.save(classifier) {
+            Err(error) => error,
+            Ok(()) => Error::Interrupted {
+                epoch: self.progress.epoch(),
+                steps: self.progress.steps_in_epoch,
+            },
+        }
+    }
+
+    /// Takes the totals of the training split when all its events have been
+    /// counted.
+    fn collect_totals(&mut self) {
+        self.flush();
+        self.progress.totals = *self.plan.view.totals();
+    }
+
+    fn flush(&mut self) {
+        let flushed = self.processor.flush();
+        self.interrupter.fail_on_error(flushed);
+    }
+
+    /// Whether Burn's own threads have failed.
+    fn check(&self) -> Result<(), Error> {
+        if self.interrupter.should_stop() {
+            let message = self.interrupter.get_message();
+            return Err(Error::Burn(message.unwrap_or_default()));
+        }
+        Ok(())
+    }
+}
+
+/// The seed of one step: the golden-ratio increments of SplitMix64 (Steele,
+/// Lea and Flood, 2014) keep the seeds of two trainings apart.
+fn seed_of(seed: u64, step: u64) -> u64 {
+    seed.wrapping_add((step + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15))
 }

@@ -1,31 +1,29 @@
 //! One training, from settings to files.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
 
 use artifact::Sha256;
 use burn::module::Module;
 use burn::tensor::Device;
 use burn::train::logger::InMemoryMetricLogger;
-use burn::train::metric::store::{Aggregate, Direction, Split as MetricSplit};
 use burn::train::metric::{AccuracyMetric, LossMetric};
-use burn::train::{
-    Learner, LearningResult, MetricEarlyStoppingStrategy, StoppingCondition, SupervisedTraining,
-    TrainingStrategy,
-};
+use burn::train::{Learner, LearningResult, SupervisedTraining, TrainingStrategy};
 use dataset::{Normalization, Split};
 use models::Architecture;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::Error;
+use crate::checkpoint::{Checkpoint, differences};
 use crate::classifier::Classifier;
 use crate::device::{self, DeviceName};
-use crate::history::EpochRecord;
+use crate::history::{self, EpochRecord, Timing};
 use crate::loader::{Batches, hold_out};
 use crate::schedule::LearningRates;
 use crate::settings::{Settings, Validation};
-use crate::strategy::{Epochs, Outcome, Progress};
+use crate::strategy::{Epochs, Outcome, Trained};
 use crate::view::View;
 
 /// Weights of the epoch that did best on the validation images.
@@ -36,6 +34,8 @@ pub const LAST: &str = "last.safetensors";
 pub const METRICS: &str = "metrics.jsonl";
 /// The [`Summary`].
 pub const SUMMARY: &str = "summary.json";
+/// The [`Timing`]: never the same twice, and so no part of the results.
+pub const TIMING: &str = "timing.json";
 
 /// What to train, on what, how, and where to put the results.
 pub struct Job<'a> {
@@ -51,8 +51,15 @@ pub struct Job<'a> {
     pub dataset: Sha256,
     /// How to train.
     pub settings: &'a Settings,
+    /// What the network is made from, besides the dataset: a checkpoint of
+    /// another description is another training's.
+    pub description: Value,
     /// Folder of the results.
     pub folder: &'a Path,
+    /// Begin anew, whatever checkpoint there is.
+    pub fresh: bool,
+    /// Set while it trains: stop after the step that is under way.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// What a training achieved, and what it takes to repeat it.
@@ -74,8 +81,6 @@ pub struct Summary {
     pub best: EpochRecord,
     /// The last epoch.
     pub last: EpochRecord,
-    /// Wall-clock time of the training.
-    pub seconds: f64,
     /// SHA-256 of the dataset.
     pub dataset: Sha256,
     /// Software that trained.
@@ -96,21 +101,36 @@ const BURN_VERSION: &str = "0.22";
 
 /// Trains the network and writes weights, history and summary.
 ///
+/// A training that was interrupted, however it was, goes on from its last
+/// checkpoint, and ends with the same bytes as one that was not.
+///
 /// # Errors
 ///
 /// When a setting is impossible, the device is not there, a file cannot be
-/// written, or the loss is no longer finite.
-pub fn train(job: &Job<'_>) -> Result<Summary, Error> {
+/// written, the loss is no longer finite, the training is stopped, or the
+/// folder has the checkpoint of another unfinished training.
+pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
     job.settings.check(job.train.images().len())?;
     let (name, device) = device::resolve(job.settings.device)?;
-    let started = Instant::now();
+    let identity = json!({
+        "burnish": env!("CARGO_PKG_VERSION"),
+        "device": name,
+        "dataset": job.dataset,
+        "training": job.description,
+    });
+    Checkpoint::sweep(job.folder)?;
+    let start = start(job, &identity)?;
     let (train, validation) = batches(job, &device);
     let (train_images, validation_images) = (loader_len(&train), loader_len(&validation));
 
-    let epochs = run(job, &device, train, validation)?;
-    let (Some(best), Some(last)) = (
-        epochs.best.map(|best| epochs.epochs[best].clone()),
-        epochs.epochs.last().cloned(),
+    let Trained {
+        progress,
+        best,
+        last,
+    } = run(job, &device, train, validation, identity, start)?;
+    let (Some(best_epoch), Some(last_epoch)) = (
+        progress.best.map(|best| progress.epochs[best].clone()),
+        progress.epochs.last().cloned(),
     ) else {
         return Err(Error::Burn("no epoch was completed".to_owned()));
     };
@@ -120,21 +140,49 @@ pub fn train(job: &Job<'_>) -> Result<Summary, Error> {
         parameters: job.architecture.parameters(),
         train_images,
         validation_images,
-        epochs: epochs.epochs.len(),
-        best,
-        last,
-        seconds: started.elapsed().as_secs_f64(),
+        epochs: progress.epochs.len(),
+        best: best_epoch,
+        last: last_epoch,
         dataset: job.dataset,
         versions: Versions {
             burnish: env!("CARGO_PKG_VERSION").to_owned(),
             burn: BURN_VERSION.to_owned(),
         },
     };
-    artifact::write(&job.folder.join(SUMMARY), |file| {
-        serde_json::to_writer_pretty(&mut *file, &summary)?;
-        file.write_all(b"\n")
-    })?;
-    Ok(summary)
+    artifact::write_bytes(&job.folder.join(BEST), &best)?;
+    artifact::write_bytes(&job.folder.join(LAST), &last)?;
+    history::write(&job.folder.join(METRICS), &progress.epochs)?;
+    artifact::write_json(&job.folder.join(TIMING), &progress.timing)?;
+    artifact::write_json(&job.folder.join(SUMMARY), &summary)?;
+    Ok((summary, progress.timing))
+}
+
+/// The checkpoint to go on from; those of a training that ended and differs
+/// are deleted.
+fn start(job: &Job<'_>, identity: &Value) -> Result<Option<Checkpoint>, Error> {
+    let (found, damaged) = match job.fresh {
+        true => (None, Vec::new()),
+        false => Checkpoint::latest(job.folder),
+    };
+    for path in damaged {
+        eprintln!("  note: {} is damaged; an older one is used", path.display());
+    }
+    let Some(checkpoint) = found else {
+        Checkpoint::clear(job.folder)?;
+        return Ok(None);
+    };
+    let differences = differences(&checkpoint.identity, identity);
+    if differences.is_empty() {
+        return Ok(Some(checkpoint));
+    }
+    if !checkpoint.progress.finished {
+        return Err(Error::OtherTraining {
+            folder: job.folder.to_owned(),
+            differences: differences.join("; "),
+        });
+    }
+    Checkpoint::clear(job.folder)?;
+    Ok(None)
 }
 
 fn loader_len(batches: &Batches) -> usize {
@@ -173,20 +221,34 @@ fn run(
     device: &Device,
     train: Batches,
     validation: Batches,
-) -> Result<Progress, Error> {
+    identity: Value,
+    start: Option<Checkpoint>,
+) -> Result<Trained, Error> {
     let settings = job.settings;
     let view = View::new(
         settings.epochs,
         loader_len(&train) + loader_len(&validation),
     );
+    let first_epoch = start.as_ref().map_or(1, |start| start.progress.epoch());
+    announce(&view, start.as_ref());
     let outcome = Outcome::default();
     let autodiff = device.clone().autodiff();
+    let rates = LearningRates::new(settings, train.steps());
     let strategy = Epochs {
         train: train.clone(),
         validation: validation.clone(),
         device: autodiff.clone(),
+        seed: settings.seed,
+        epochs: settings.epochs,
+        patience: settings.early_stopping.map(|stop| stop.patience),
+        optimizer: settings.optimizer.init(),
+        rates: rates.clone(),
+        checkpointing: settings.checkpoint,
+        identity,
         folder: job.folder.to_owned(),
         view: view.clone(),
+        stop: Arc::clone(&job.stop),
+        start,
         outcome: Arc::clone(&outcome),
     };
 
@@ -195,38 +257,40 @@ fn run(
         network: job.architecture.init(&autodiff).materialize(),
         smoothing: settings.label_smoothing,
     };
-    let learner = Learner::new(
-        classifier,
-        settings.optimizer.init(),
-        LearningRates::new(settings, train.steps()),
-    );
-
-    let mut training =
+    // The strategy steps with an optimizer of its own: a learner does not show
+    // the state of its.
+    let learner = Learner::new(classifier, settings.optimizer.init(), rates);
+    let training =
         SupervisedTraining::<Classifier>::new(job.folder, Arc::new(train), Arc::new(validation))
             .with_application_logger(None)
             .with_metric_logger(InMemoryMetricLogger::default())
             .with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy)))
-            .renderer(Box::new(view.renderer(settings.log_every)))
+            .renderer(Box::new(view.renderer(first_epoch, settings.log_every)))
             .metrics((LossMetric::new(), AccuracyMetric::new()))
             .num_epochs(settings.epochs);
-    if let Some(early_stopping) = settings.early_stopping {
-        training = training.early_stopping(MetricEarlyStoppingStrategy::new(
-            &LossMetric::new(),
-            Aggregate::Mean,
-            Direction::Lowest,
-            MetricSplit::Valid,
-            StoppingCondition::NoImprovementSince {
-                n_epochs: early_stopping.patience,
-            },
-        ));
-    }
     let LearningResult { error, .. } = training.launch(learner);
     view.close();
 
-    let mut progress = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-    match (progress.error.take(), error) {
-        (Some(error), _) => Err(error),
-        (None, Some(error)) => Err(Error::Burn(error.to_string())),
-        (None, None) => Ok(std::mem::take(&mut *progress)),
+    let trained = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (trained, error) {
+        (Some(Err(Error::Burn(_))) | None, Some(error)) => Err(Error::Burn(error.to_string())),
+        (Some(result), _) => result,
+        (None, None) => Err(Error::Burn("the training loop did not end".to_owned())),
     }
+}
+
+/// Where the training goes on, and the table of epochs so far.
+fn announce(view: &View, start: Option<&Checkpoint>) {
+    let Some(Checkpoint { progress, .. }) = start else {
+        return view.head();
+    };
+    if progress.finished {
+        return view.note("  trained already; its results are written again");
+    }
+    view.note(&format!(
+        "  goes on in epoch {} after {} steps of it",
+        progress.epoch(),
+        progress.steps_in_epoch
+    ));
+    view.head();
 }

@@ -2,7 +2,7 @@
 //! one line an epoch, and one every so many batches on request. All on stderr.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::train::LearnerSummary;
 use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
@@ -13,7 +13,12 @@ use burn::train::renderer::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::history::EpochRecord;
+use crate::history::{EpochRecord, EpochTiming};
+use crate::progress::Totals;
+
+/// Names that Burn gives its metrics.
+const LOSS: &str = "Loss";
+const ACCURACY: &str = "Accuracy";
 
 /// Where the training stands; clones show the same line.
 #[derive(Clone)]
@@ -22,6 +27,8 @@ pub(crate) struct View {
     epochs: usize,
     /// Images of one epoch, training and validation.
     images_per_epoch: u64,
+    /// Of the split that is under way.
+    totals: Arc<Mutex<Totals>>,
 }
 
 impl View {
@@ -33,7 +40,14 @@ impl View {
             bar,
             epochs,
             images_per_epoch,
+            totals: Arc::default(),
         }
+    }
+
+    /// Loss and accuracy over the split that is under way. Complete when
+    /// Burn's events are flushed.
+    pub(crate) fn totals(&self) -> MutexGuard<'_, Totals> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A line that stays.
@@ -41,13 +55,13 @@ impl View {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
-    /// The row of a finished epoch; the first comes with the table's head.
-    pub(crate) fn epoch(&self, record: &EpochRecord, best: bool) {
-        if record.epoch == 1 {
-            self.note(
-                "   epoch   train: loss  accuracy   val: loss  accuracy         lr  images/s",
-            );
-        }
+    /// The head of the table of epochs.
+    pub(crate) fn head(&self) {
+        self.note("   epoch   train: loss  accuracy   val: loss  accuracy         lr  images/s");
+    }
+
+    /// The row of a finished epoch.
+    pub(crate) fn epoch(&self, record: &EpochRecord, timing: EpochTiming, best: bool) {
         let epoch = format!("{}/{}", record.epoch, self.epochs);
         self.note(&format!(
             "{epoch:>8}   {:>11.4}  {:>7.2}%   {:>9.4}  {:>7.2}%{}  {:>8.2e}  {:>8.0}",
@@ -57,7 +71,7 @@ impl View {
             100.0 * record.validation_accuracy,
             if best { " *" } else { "  " },
             record.learning_rate,
-            record.images_per_second,
+            timing.images_per_second,
         ));
     }
 
@@ -66,17 +80,16 @@ impl View {
         self.bar.finish_and_clear();
     }
 
-    /// The renderer that Burn's metrics report to.
-    pub(crate) fn renderer(&self, log_every: Option<usize>) -> Renderer {
+    /// The renderer that Burn's metrics report to, from this epoch on.
+    pub(crate) fn renderer(&self, epoch: usize, log_every: Option<usize>) -> Renderer {
         Renderer {
             view: self.clone(),
             log_every,
             names: HashMap::new(),
-            epoch: 1,
+            epoch,
             split: Split::Train,
-            split_start: 0,
+            split_start: self.images_per_epoch * (epoch as u64 - 1),
             batches: 0,
-            running: Arc::default(),
         }
     }
 }
@@ -103,8 +116,6 @@ pub(crate) struct Renderer {
     /// Images before this split, over the whole training.
     split_start: u64,
     batches: usize,
-    /// Sum and count of each metric over the split.
-    running: Arc<Mutex<HashMap<String, (f64, usize)>>>,
 }
 
 impl Renderer {
@@ -115,25 +126,21 @@ impl Renderer {
         let Some(name) = self.names.get(&entry.metric_id) else {
             return;
         };
-        let (value, count) = match value {
-            NumericEntry::Value(value) | NumericEntry::Final(value) => (value, 1),
-            NumericEntry::Aggregated {
-                aggregated_value,
-                count,
-            } => (aggregated_value, count),
+        // What Burn sums up over the split is left out: it knows nothing of the
+        // steps before an interruption.
+        let NumericEntry::Aggregated {
+            aggregated_value: value,
+            count,
+        } = value
+        else {
+            return;
         };
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sum, total) = running.entry(name.clone()).or_default();
-        *sum += value * count as f64;
-        *total += count;
-    }
-
-    /// Mean of a metric over the split so far.
-    fn mean(&self, name: &str) -> f64 {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running
-            .get(name)
-            .map_or(f64::NAN, |(sum, count)| sum / *count as f64)
+        let mut totals = self.view.totals();
+        match name.as_str() {
+            LOSS => totals.loss.add(value, count),
+            ACCURACY => totals.accuracy.add(value, count),
+            _ => {}
+        }
     }
 
     fn message(&self) -> String {
@@ -141,12 +148,13 @@ impl Renderer {
             Split::Train => "train",
             Split::Validation => "val",
         };
+        let totals = *self.view.totals();
         format!(
             "epoch {}/{}  {split} loss {:.4}  {:.2}%",
             self.epoch,
             self.view.epochs,
-            self.mean("Loss"),
-            self.mean("Accuracy"),
+            totals.loss.value(),
+            totals.accuracy.value(),
         )
     }
 }
@@ -169,10 +177,8 @@ impl MetricsRendererTraining for Renderer {
 }
 
 impl TrainingProgressLogger for Renderer {
-    fn start(&mut self, _: usize, starting_epoch: usize, _: Option<usize>, _: Option<&str>) {
-        self.epoch = starting_epoch;
-        self.split_start = self.view.images_per_epoch * (starting_epoch as u64 - 1);
-    }
+    // Burn counts from the first epoch, also where the training goes on.
+    fn start(&mut self, _: usize, _: usize, _: Option<usize>, _: Option<&str>) {}
 
     fn update_epoch(&mut self, epoch: usize) {
         self.epoch = epoch + 1;
@@ -186,10 +192,7 @@ impl TrainingProgressLogger for Renderer {
             Split::Validation
         };
         self.batches = 0;
-        self.running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        *self.view.totals() = Totals::default();
     }
 
     fn update_split(&mut self, images: usize) {

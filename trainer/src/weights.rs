@@ -20,6 +20,12 @@ use crate::Error;
 ///
 /// When the file cannot be written.
 pub fn save_weights(network: &Network, path: &Path) -> Result<(), Error> {
+    artifact::write_bytes(path, &weights(network)?)?;
+    Ok(())
+}
+
+/// The weights of `network` as safetensors.
+pub(crate) fn weights(network: &Network) -> Result<Vec<u8>, Error> {
     // One entry only: more would be written in the random order of a HashMap.
     let mut store = SafetensorsStore::from_bytes(None)
         .clear_metadata()
@@ -29,8 +35,7 @@ pub fn save_weights(network: &Network, path: &Path) -> Result<(), Error> {
         .save_into(&mut store)
         .and_then(|()| store.get_bytes())
         .map_err(|error| Error::Burn(error.to_string()))?;
-    artifact::write_bytes(path, &bytes)?;
-    Ok(())
+    Ok(bytes)
 }
 
 /// Gives `network` the weights of the file at `path`.

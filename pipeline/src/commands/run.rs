@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use pipeline::interrupt::Interrupts;
 use pipeline::run::{Options, Pipeline};
 
 /// Run the stages that are not up to date
@@ -15,6 +16,12 @@ pub(crate) struct Args {
     /// Run what is up to date, too: the stage given with --stage, or all
     #[arg(long)]
     force: bool,
+    /// Begin trainings anew; by default one that was interrupted goes on from its last checkpoint
+    #[arg(long)]
+    fresh: bool,
+    /// Wait for another run of this pipeline to end
+    #[arg(long)]
+    wait: bool,
     /// Say what would run and why, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -28,7 +35,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let options = Options {
         stage: args.stage.clone(),
         force: args.force,
+        fresh: args.fresh,
+        wait: args.wait,
         ort_lib: args.ort_lib.clone(),
+        interrupts: Interrupts::watch()?,
     };
     if args.dry_run {
         let pending = pipeline.pending(&options)?;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::{Location, Spanned};
-use trainer::{DeviceName, EarlyStopping, Optimizer, Schedule, Settings, Validation};
+use trainer::{Checkpointing, DeviceName, EarlyStopping, Optimizer, Schedule, Settings, Validation};
 
 /// A pipeline: its stages by name.
 #[derive(Clone, Debug, Deserialize)]
@@ -118,6 +118,8 @@ pub struct TrainConfig {
     pub early_stopping: Option<Spanned<EarlyStopping>>,
     /// See [`Settings::log_every`].
     pub log_every: Option<Spanned<usize>>,
+    /// See [`Settings::checkpoint`].
+    pub checkpoint: Option<Spanned<Checkpointing>>,
     /// Stages that must have run before.
     #[serde(default)]
     pub after: Vec<Spanned<String>>,
@@ -140,6 +142,7 @@ impl TrainConfig {
             validation: value(&self.validation, default.validation),
             early_stopping: self.early_stopping.as_ref().map(|stop| stop.value),
             log_every: self.log_every.as_ref().map(|batches| batches.value),
+            checkpoint: value(&self.checkpoint, default.checkpoint),
         }
     }
 
@@ -156,6 +159,7 @@ impl TrainConfig {
             "validation" => place(&self.validation),
             "early_stopping" => place(&self.early_stopping),
             "log_every" => place(&self.log_every),
+            "checkpoint" => place(&self.checkpoint),
             _ => None,
         }
     }

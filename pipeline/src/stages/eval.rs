@@ -18,11 +18,9 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     }
     let metadata = ModelMetadata::of_model(session.model())?;
     let test = plan.dataset.load(Part::Test)?;
-    let evaluation = evaluate(&mut session, &metadata, &test, plan.config.batch)?;
-    artifact::write(&plan.file, |file| {
-        serde_json::to_writer_pretty(&mut *file, &evaluation)?;
-        file.write_all(b"\n")
-    })?;
+    let mut evaluation = evaluate(&mut session, &metadata, &test, plan.config.batch)?;
     println!("{evaluation}");
+    evaluation.speed = None;
+    artifact::write_json(&plan.file, &evaluation)?;
     Ok(())
 }

@@ -9,19 +9,24 @@ mod verify;
 
 use std::path::PathBuf;
 
+use crate::interrupt::Interrupts;
 use crate::plan::Action;
 
 /// What stages need beside their plan.
 pub(crate) struct Context {
     /// ONNX Runtime's library, where it should not be searched for.
     pub(crate) ort_lib: Option<PathBuf>,
+    /// Begin a training anew, whatever checkpoint there is.
+    pub(crate) fresh: bool,
+    /// Ctrl-C.
+    pub(crate) interrupts: Interrupts,
 }
 
 /// Runs one stage; its outputs are complete when it returns.
 pub(crate) fn run(action: &Action, context: &Context) -> anyhow::Result<()> {
     match action {
         Action::Dataset(plan) => dataset::run(plan),
-        Action::Train(plan) => train::run(plan),
+        Action::Train(plan) => train::run(plan, context),
         Action::Export(plan) => export::run(plan),
         Action::Verify(plan) => verify::run(plan, context),
         Action::Eval(plan) => eval::run(plan, context),

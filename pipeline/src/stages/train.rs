@@ -7,6 +7,7 @@ use trainer::Job;
 
 use crate::config::Normalize;
 use crate::plan::TrainPlan;
+use crate::stages::Context;
 
 impl TrainPlan {
     /// What the network sees of a pixel.
@@ -18,7 +19,7 @@ impl TrainPlan {
     }
 }
 
-pub(super) fn run(plan: &TrainPlan) -> anyhow::Result<()> {
+pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
     let train = plan.dataset.load(Part::Train)?;
     let test = plan.dataset.load(Part::Test)?;
     eprintln!(
@@ -26,18 +27,23 @@ pub(super) fn run(plan: &TrainPlan) -> anyhow::Result<()> {
         plan.architecture.parameters(),
         train.images().len()
     );
-    let summary = trainer::train(&Job {
+    let listening = context.interrupts.listen();
+    let (summary, timing) = trainer::train(&Job {
         architecture: &plan.architecture,
         normalization: plan.normalization(&train),
         train: Arc::new(train),
         test: Arc::new(test),
         dataset: dataset::digest(&plan.dataset.dir)?,
         settings: &plan.settings,
+        description: plan.description(),
         folder: &plan.folder,
+        fresh: context.fresh,
+        stop: listening.stop(),
     })?;
     eprintln!(
-        "  on the {}: best epoch {} of {}, validation accuracy {:.2}%",
+        "  on the {} in {:.1} s: best epoch {} of {}, validation accuracy {:.2}%",
         summary.device,
+        timing.seconds,
         summary.best.epoch,
         summary.epochs,
         100.0 * summary.best.validation_accuracy

@@ -73,10 +73,7 @@ pub(super) fn run(plan: &VerifyPlan, context: &Context) -> anyhow::Result<()> {
         batches: BATCHES,
         onnxruntime: library.version().to_owned(),
     };
-    artifact::write(&plan.file, |file| {
-        serde_json::to_writer_pretty(&mut *file, &verification)?;
-        file.write_all(b"\n")
-    })?;
+    artifact::write_json(&plan.file, &verification)?;
     eprintln!(
         "  {} of {} labels equal, logits differ by at most {max_difference:.1e}",
         verification.equal_labels, verification.images

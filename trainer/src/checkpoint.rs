@@ -1,0 +1,255 @@
+//! Where a training stands, on disk, so that it can go on from there.
+//!
+//! A checkpoint is one tar file, `checkpoints/step-00001200.tar`: `state.cbor`
+//! (RFC 8949: its numbers come back to the last bit) and, as burnpack and
+//! safetensors, the network, the optimizer and the best weights so far.
+//! `state.cbor` holds the SHA-256 of the others.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use artifact::Sha256;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Error;
+use crate::progress::Progress;
+
+/// Folder of the checkpoints, in that of the results.
+const FOLDER: &str = "checkpoints";
+const STATE: &str = "state.cbor";
+const NETWORK: &str = "network.bpk";
+const OPTIMIZER: &str = "optimizer.bpk";
+const BEST: &str = "best.safetensors";
+
+/// The largest part that is read, in bytes: a network of 500 million
+/// parameters.
+const LARGEST_PART: u64 = 1 << 31;
+
+/// Where a training stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Checkpoint {
+    /// What is trained, and on what: equal for two trainings with equal results.
+    pub(crate) identity: Value,
+    pub(crate) progress: Progress,
+    /// Burnpack.
+    pub(crate) network: Vec<u8>,
+    /// Burnpack.
+    pub(crate) optimizer: Vec<u8>,
+    /// The weights of the best epoch so far, as safetensors.
+    pub(crate) best: Option<Vec<u8>>,
+}
+
+/// `state.cbor`.
+#[derive(Deserialize, Serialize)]
+struct State {
+    identity: Value,
+    progress: Progress,
+    parts: BTreeMap<String, Sha256>,
+}
+
+impl Checkpoint {
+    /// Writes the checkpoint into the folder of the results, and deletes all
+    /// but the newest `keep`.
+    pub(crate) fn save(&self, results: &Path, keep: usize) -> Result<(), Error> {
+        let folder = results.join(FOLDER);
+        let path = folder.join(format!("step-{:08}.tar", self.progress.steps));
+        artifact::write(&path, |file| self.write(file))?;
+        for old in saved(&folder).into_iter().rev().skip(keep.max(1)) {
+            fs::remove_file(&old).map_err(artifact::Error::new("delete", &old))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, file: &mut dyn Write) -> io::Result<()> {
+        let parts = [
+            (NETWORK, Some(&self.network)),
+            (OPTIMIZER, Some(&self.optimizer)),
+            (BEST, self.best.as_ref()),
+        ];
+        let parts = || parts.iter().filter_map(|(name, part)| Some((*name, (*part)?)));
+        let state = State {
+            identity: self.identity.clone(),
+            progress: self.progress.clone(),
+            parts: parts()
+                .map(|(name, part)| (name.to_owned(), Sha256::of_bytes(part)))
+                .collect(),
+        };
+        let mut archive = tar::Builder::new(file);
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&state, &mut bytes).map_err(io::Error::other)?;
+        append(&mut archive, STATE, &bytes)?;
+        for (name, part) in parts() {
+            append(&mut archive, name, part)?;
+        }
+        archive.finish()
+    }
+
+    /// The newest checkpoint that is whole, and the names of newer ones that
+    /// are not.
+    pub(crate) fn latest(results: &Path) -> (Option<Self>, Vec<PathBuf>) {
+        let mut damaged = Vec::new();
+        for path in saved(&results.join(FOLDER)).into_iter().rev() {
+            match Self::read(&path) {
+                Ok(checkpoint) => return (Some(checkpoint), damaged),
+                Err(_) => damaged.push(path),
+            }
+        }
+        (None, damaged)
+    }
+
+    fn read(path: &Path) -> io::Result<Self> {
+        let mut archive = tar::Archive::new(fs::File::open(path)?);
+        let mut parts = BTreeMap::new();
+        for entry in archive.entries()? {
+            let entry = entry?;
+            let name = entry.path()?.to_string_lossy().into_owned();
+            let mut part = Vec::new();
+            entry.take(LARGEST_PART).read_to_end(&mut part)?;
+            parts.insert(name, part);
+        }
+        let mut take = |name: &str| parts.remove(name);
+        let state = take(STATE).ok_or_else(|| missing(STATE))?;
+        let state: State = ciborium::from_reader(state.as_slice()).map_err(io::Error::other)?;
+        let mut checked = |name: &str| match (take(name), state.parts.get(name)) {
+            (Some(part), Some(digest)) if Sha256::of_bytes(&part) == *digest => Ok(Some(part)),
+            (None, None) => Ok(None),
+            _ => Err(io::Error::other(format!("{name} is damaged"))),
+        };
+        Ok(Self {
+            network: checked(NETWORK)?.ok_or_else(|| missing(NETWORK))?,
+            optimizer: checked(OPTIMIZER)?.ok_or_else(|| missing(OPTIMIZER))?,
+            best: checked(BEST)?,
+            identity: state.identity,
+            progress: state.progress,
+        })
+    }
+
+    /// Deletes what a writer that was killed left.
+    pub(crate) fn sweep(results: &Path) -> Result<(), Error> {
+        Ok(artifact::sweep(&results.join(FOLDER))?)
+    }
+
+    /// Deletes all checkpoints.
+    pub(crate) fn clear(results: &Path) -> Result<(), Error> {
+        let folder = results.join(FOLDER);
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(artifact::Error::new("delete", &folder)(error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn append(archive: &mut tar::Builder<impl Write>, name: &str, part: &[u8]) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(part.len() as u64);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, name, part)
+}
+
+fn missing(name: &str) -> io::Error {
+    io::Error::other(format!("{name} is missing"))
+}
+
+/// The checkpoints in a folder, oldest first.
+fn saved(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tar"))
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// Where two identities differ, a line each: `settings.seed: 1, now 2`.
+pub(crate) fn differences(then: &Value, now: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    compare(String::new(), then, now, &mut lines);
+    lines
+}
+
+fn compare(path: String, then: &Value, now: &Value, lines: &mut Vec<String>) {
+    match (then, now) {
+        (Value::Object(then), Value::Object(now)) => {
+            let names: std::collections::BTreeSet<_> = then.keys().chain(now.keys()).collect();
+            for name in names {
+                let path = match path.as_str() {
+                    "" => name.clone(),
+                    path => format!("{path}.{name}"),
+                };
+                let [then, now] = [then, now].map(|side| side.get(name).unwrap_or(&Value::Null));
+                compare(path, then, now, lines);
+            }
+        }
+        _ if then == now => {}
+        _ => lines.push(format!("{path}: {then}, now {now}")),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(steps: u64) -> Checkpoint {
+        Checkpoint {
+            identity: serde_json::json!({ "seed": 1 }),
+            progress: Progress {
+                steps,
+                ..Progress::default()
+            },
+            network: vec![1, 2, 3],
+            optimizer: vec![4],
+            best: None,
+        }
+    }
+
+    #[test]
+    fn newest_whole_checkpoint_is_read_and_only_the_newest_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for steps in [5, 900, 1000] {
+            checkpoint(steps).save(folder.path(), 2).unwrap();
+        }
+        let files = saved(&folder.path().join(FOLDER));
+        assert_eq!(files.len(), 2);
+        assert_eq!(
+            Checkpoint::latest(folder.path()),
+            (Some(checkpoint(1000)), vec![])
+        );
+
+        let whole = fs::read(&files[1]).unwrap();
+        for damaged in [&whole[..700], &[whole.as_slice(), b"x"].concat()[3..], b""] {
+            fs::write(&files[1], damaged).unwrap();
+            let (found, skipped) = Checkpoint::latest(folder.path());
+            assert_eq!(found, Some(checkpoint(900)));
+            assert_eq!(skipped, [files[1].clone()]);
+        }
+        // One bit of the optimizer.
+        let mut flipped = whole.clone();
+        let at = whole.windows(OPTIMIZER.len()).rposition(|name| name == OPTIMIZER.as_bytes());
+        flipped[at.unwrap() + 512] ^= 1;
+        fs::write(&files[1], flipped).unwrap();
+        assert_eq!(Checkpoint::latest(folder.path()).0, Some(checkpoint(900)));
+
+        Checkpoint::clear(folder.path()).unwrap();
+        assert_eq!(Checkpoint::latest(folder.path()), (None, vec![]));
+    }
+
+    #[test]
+    fn differences_are_told_by_path_with_both_values() {
+        let then = serde_json::json!({ "a": { "lr": 0.1, "seed": 1 }, "b": [1] });
+        let now = serde_json::json!({ "a": { "lr": 0.2, "seed": 1 }, "b": [1], "c": true });
+        assert_eq!(
+            differences(&then, &now),
+            ["a.lr: 0.1, now 0.2", "c: null, now true"]
+        );
+        assert!(differences(&then, &then).is_empty());
+    }
+}
