@@ -55,6 +55,7 @@ fn graph(program: &Program, symbols: &Symbols, outputs: &[String]) -> GraphProto
     let info = |id: &ValueId| value_info(program, symbols, &names, *id);
     GraphProto {
         name: "main".to_owned(),
+        doc_string: description(symbols),
         node: nodes(program, &names),
         initializer: initializers(program, &names),
         input: program.inputs.iter().map(info).collect(),
@@ -62,6 +63,17 @@ fn graph(program: &Program, symbols: &Symbols, outputs: &[String]) -> GraphProto
         value_info: inner_values(program).iter().map(info).collect(),
         ..Default::default()
     }
+}
+
+fn description(symbols: &Symbols) -> String {
+    let names: Vec<&str> = (0..symbols.len())
+        .map(|symbol| symbols.name(symbol))
+        .collect();
+    let sizes = match names.is_empty() {
+        true => "All sizes are fixed.".to_owned(),
+        false => format!("Sizes of one's own choice: {}.", names.join(", ")),
+    };
+    format!("A module of Burn, as its operations were recorded. {sizes}")
 }
 
 fn nodes(program: &Program, names: &Names) -> Vec<NodeProto> {
@@ -82,7 +94,17 @@ fn node_proto(node: &Node, name: &str, names: &Names) -> NodeProto {
             .collect(),
         output: node.outputs.iter().map(name_of).collect(),
         attribute: node.attributes.iter().map(attribute).collect(),
+        doc_string: origin(node),
         ..Default::default()
+    }
+}
+
+/// `Conv2d of layer1.0.conv`
+fn origin(node: &Node) -> String {
+    match (node.origin.as_str(), node.scope.as_str()) {
+        ("", _) => String::new(),
+        (origin, "") => origin.to_owned(),
+        (origin, scope) => format!("{origin} of {scope}"),
     }
 }
 

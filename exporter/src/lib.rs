@@ -34,6 +34,7 @@ mod error;
 mod exporter;
 mod extent;
 mod graph;
+mod half;
 mod linear;
 mod lower;
 mod model;

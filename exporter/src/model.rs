@@ -28,6 +28,12 @@ pub enum Warning {
         /// The axis.
         axis: usize,
     },
+    /// A parameter has elements that f16 does not reach, and has its largest
+    /// number instead.
+    Clipped {
+        /// The parameter's path.
+        parameter: String,
+    },
     /// A loop over a sequence that is no recurrent layer of ONNX's, and is
     /// written step by step: the model takes sequences of this length only.
     Unrolled {
@@ -45,6 +51,12 @@ impl fmt::Display for Warning {
                 f,
                 "dimension {axis} of output `{output}` varies in a way that has no name"
             ),
+            Self::Clipped { parameter } => {
+                write!(
+                    f,
+                    "`{parameter}` has elements beyond f16's largest number, 65504"
+                )
+            }
             Self::Unrolled { module, steps } => write!(
                 f,
                 "a loop of {steps} steps in `{module}` is no LSTM, GRU or RNN of ONNX's and is \

@@ -24,6 +24,8 @@ pub(crate) struct Node {
     pub attributes: Vec<(&'static str, Attribute)>,
     /// The path of the module it belongs to.
     pub scope: String,
+    /// Burn's name of the operation that it comes from.
+    pub origin: String,
 }
 
 /// The value of an attribute.
@@ -45,6 +47,7 @@ impl Node {
             outputs: Vec::new(),
             attributes: Vec::new(),
             scope: String::new(),
+            origin: String::new(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::backend::ir::{ScalarIr, TensorIr};
 use burn::tensor::{DType, TensorData};
 
+use crate::describe::operation_name;
 use crate::extent::Extent;
 use crate::graph::{Graph, Operation, RangeExtent, Value, ValueId};
 use crate::node::{Node, Program};
@@ -36,6 +37,7 @@ pub(crate) struct Context {
     pub(super) sizes: BTreeMap<Extent, ValueId>,
     /// The current operation's.
     scope: String,
+    origin: String,
     counts: Vec<Extent>,
     ranges: Vec<RangeExtent>,
     pub(super) scalars: Vec<Option<Extent>>,
@@ -58,6 +60,7 @@ impl Context {
             constants: BTreeMap::new(),
             sizes: BTreeMap::new(),
             scope: String::new(),
+            origin: String::new(),
             counts: Vec::new(),
             ranges: Vec::new(),
             scalars: Vec::new(),
@@ -72,6 +75,7 @@ impl Context {
     /// Turns to an operation.
     pub fn enter(&mut self, op: &Operation) {
         self.scope = op.scope.clone();
+        self.origin = operation_name(&op.op);
         self.counts = op.sizes.clone();
         self.ranges = op.ranges.clone();
         self.scalars = op.scalars.clone();
@@ -96,6 +100,7 @@ impl Context {
     /// constant or another output as well.
     fn separate_outputs(&mut self) {
         self.scope.clear();
+        self.origin.clear();
         let mut taken: BTreeSet<ValueId> = self.graph.inputs.iter().copied().collect();
         for position in 0..self.graph.outputs.len() {
             let id = self.graph.outputs[position];
@@ -124,6 +129,7 @@ impl Context {
     /// Adds a node.
     pub fn push(&mut self, mut node: Node) -> Lowered {
         node.scope = self.scope.clone();
+        node.origin = self.origin.clone();
         while node.inputs.last() == Some(&None) {
             node.inputs.pop();
         }

@@ -38,7 +38,7 @@ pub(super) fn lower(cx: &mut Context, op: &FloatOperationIr) -> Lowered {
         F::Trunc(op) => trunc(cx, op),
         F::Recip(op) => unary(cx, "Reciprocal", op),
         F::IsNan(op) => unary(cx, "IsNaN", op),
-        F::IsInf(op) => unary(cx, "IsInf", op),
+        F::IsInf(op) => is_inf(cx, op),
         F::IntoInt(op) => cx.cast_to((&op.input).into(), &op.out),
         F::Matmul(op) => cx.apply_to("MatMul", [(&op.lhs).into(), (&op.rhs).into()], &op.out),
         F::Powf(op) => cx.apply_to("Pow", [(&op.lhs).into(), (&op.rhs).into()], &op.out),
@@ -62,6 +62,16 @@ pub(super) const RANDOM: &str =
 
 fn unary(cx: &mut Context, op_type: &'static str, op: &UnaryOpIr) -> Lowered {
     cx.push(Node::new(op_type).input(&op.input).output(&op.out))
+}
+
+/// Before opset 20, the operator takes 32 and 64 bits only.
+fn is_inf(cx: &mut Context, op: &UnaryOpIr) -> Lowered {
+    let wide = cx.has(20) || matches!(op.input.dtype, DType::F32 | DType::F64);
+    let x = match wide {
+        true => (&op.input).into(),
+        false => cx.cast((&op.input).into(), DType::F32),
+    };
+    cx.apply_to("IsInf", [x], &op.out)
 }
 
 /// `log(1 + x)`

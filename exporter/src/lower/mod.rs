@@ -29,6 +29,7 @@ use crate::graph::{Graph, Operation, ValueId};
 use crate::node::Program;
 use crate::opset::Opset;
 
+pub(crate) use context::element_type;
 use context::{Context, Lowered, Refusal, refuse};
 
 /// Lowers the whole graph, or lists every operation that cannot be.

@@ -33,6 +33,22 @@ const PATTERNS: [Rule; 13] = [
 
 /// Applies the rules until none applies.
 pub(crate) fn rewrite(program: &mut Program, opset: Opset) {
+    loop {
+        let cleaned = clean_once(program);
+        // Every rule runs; `any` would stop at the first that applies.
+        let matched = PATTERNS.map(|rule| Editor::new(program, opset).apply(rule));
+        if !cleaned && !matched.contains(&true) {
+            break;
+        }
+    }
+}
+
+/// Removes what is not needed, and looks for no patterns.
+pub(crate) fn clean(program: &mut Program) {
+    while clean_once(program) {}
+}
+
+fn clean_once(program: &mut Program) -> bool {
     let cleanups: [fn(&mut Program) -> bool; 8] = [
         cleanup::remove_dead_nodes,
         cleanup::remove_unread_results,
@@ -43,12 +59,5 @@ pub(crate) fn rewrite(program: &mut Program, opset: Opset) {
         cleanup::merge_transposes,
         cleanup::merge_equal_nodes,
     ];
-    loop {
-        // Every rule runs; `any` would stop at the first that applies.
-        let cleaned = cleanups.map(|rule| rule(program));
-        let matched = PATTERNS.map(|rule| Editor::new(program, opset).apply(rule));
-        if !cleaned.contains(&true) && !matched.contains(&true) {
-            break;
-        }
-    }
+    cleanups.map(|rule| rule(program)).contains(&true)
 }

@@ -168,6 +168,9 @@ fn in_scope_of(mut new: Node, replaced: &Node) -> Node {
     if new.scope.is_empty() {
         new.scope = replaced.scope.clone();
     }
+    if new.origin.is_empty() {
+        new.origin = replaced.origin.clone();
+    }
     new
 }
 

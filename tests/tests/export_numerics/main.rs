@@ -15,6 +15,7 @@ mod integers;
 mod networks;
 mod normalizations;
 mod pools;
+mod precision;
 mod recurrent;
 mod reductions;
 mod resampling;
