@@ -176,7 +176,8 @@ fn unfold(cx: &mut Context, op: &UnfoldOpIr) -> Lowered {
 }
 
 fn select(cx: &mut Context, op: &SelectOpIr) -> Lowered {
-    let node = Node::new("Gather").input(&op.tensor).input(&op.indices);
+    let indices = cx.indices(&op.indices, true);
+    let node = Node::new("Gather").input(&op.tensor).input(indices);
     cx.push(node.output(&op.out).attr("axis", op.dim))
 }
 
@@ -187,7 +188,8 @@ fn select_assign(cx: &mut Context, op: &SelectAssignOpIr) -> Lowered {
     let mut column = vec![1i64; rank];
     column[op.dim] = -1;
     let column = cx.integers(&column);
-    let indices = cx.apply("Reshape", [(&op.indices).into(), column]);
+    let indices = cx.indices(&op.indices, true);
+    let indices = cx.apply("Reshape", [indices, column]);
     let sizes = cx.shape(&op.value);
     let sizes = cx.extents(&sizes)?;
     let indices = cx.apply("Expand", [indices, sizes]);
@@ -199,46 +201,40 @@ fn select_assign(cx: &mut Context, op: &SelectAssignOpIr) -> Lowered {
 }
 
 fn mask_where(cx: &mut Context, op: &MaskWhereOpIr) -> Lowered {
-    let operands = [(&op.mask).into(), (&op.value).into(), (&op.tensor).into()];
-    cx.apply_to("Where", operands, &op.out)
+    let choices = [(&op.value).into(), (&op.tensor).into()];
+    cx.choose_to((&op.mask).into(), choices, &op.out)
 }
 
 fn mask_fill(cx: &mut Context, op: &MaskFillOpIr) -> Lowered {
     let value = cx.scalar_operand(op.value, op.tensor.dtype)?;
-    let operands = [(&op.mask).into(), value, (&op.tensor).into()];
-    cx.apply_to("Where", operands, &op.out)
+    cx.choose_to((&op.mask).into(), [value, (&op.tensor).into()], &op.out)
 }
 
 fn gather(cx: &mut Context, op: &GatherOpIr) -> Lowered {
-    let node = Node::new("GatherElements")
-        .input(&op.tensor)
-        .input(&op.indices);
+    let indices = cx.indices(&op.indices, true);
+    let node = Node::new("GatherElements");
+    let node = node.input(&op.tensor).input(indices);
     cx.push(node.output(&op.out).attr("axis", op.dim))
 }
 
 fn gather_nd(cx: &mut Context, op: &GatherNdOpIr) -> Lowered {
-    cx.apply_to(
-        "GatherND",
-        [(&op.data).into(), (&op.indices).into()],
-        &op.out,
-    )
+    let indices = cx.indices(&op.indices, false);
+    cx.apply_to("GatherND", [(&op.data).into(), indices], &op.out)
 }
 
 fn scatter(cx: &mut Context, op: &ScatterOpIr) -> Lowered {
+    let indices = cx.indices(&op.indices, true);
     let node = Node::new("ScatterElements");
-    let node = node.inputs([
-        (&op.tensor).into(),
-        (&op.indices).into(),
-        (&op.value).into(),
-    ]);
+    let node = node.inputs([(&op.tensor).into(), indices, (&op.value).into()]);
     let node = node.output(&op.out).attr("axis", op.dim);
     let node = with_reduction(cx, node, &op.update)?;
     cx.push(node)
 }
 
 fn scatter_nd(cx: &mut Context, op: &ScatterNdOpIr) -> Lowered {
+    let indices = cx.indices(&op.indices, false);
     let node = Node::new("ScatterND");
-    let node = node.inputs([(&op.data).into(), (&op.indices).into(), (&op.values).into()]);
+    let node = node.inputs([(&op.data).into(), indices, (&op.values).into()]);
     let node = with_reduction(cx, node.output(&op.out), &op.reduction)?;
     cx.push(node)
 }

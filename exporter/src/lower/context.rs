@@ -166,6 +166,32 @@ impl Context {
         self.push(Node::new(op_type).inputs(operands).output(out))
     }
 
+    /// A tensor of indices as ONNX takes them: 64 bits wide, or 32 where the
+    /// operator allows it.
+    pub fn indices(&mut self, indices: &TensorIr, narrow: bool) -> ValueId {
+        if narrow && indices.dtype == DType::I32 {
+            return indices.into();
+        }
+        self.cast(indices.into(), DType::I64)
+    }
+
+    /// `mask ? value : otherwise`, in Burn's tensor; for booleans, which engines
+    /// do not choose between, `(mask ∧ value) ∨ (¬mask ∧ otherwise)`.
+    pub fn choose_to(
+        &mut self,
+        mask: ValueId,
+        [value, otherwise]: [ValueId; 2],
+        out: &TensorIr,
+    ) -> Lowered {
+        if !out.dtype.is_bool() {
+            return self.apply_to("Where", [mask, value, otherwise], out);
+        }
+        let chosen = self.apply("And", [mask, value]);
+        let rest = self.apply("Not", [mask]);
+        let kept = self.apply("And", [rest, otherwise]);
+        self.apply_to("Or", [chosen, kept], out)
+    }
+
     pub fn cast(&mut self, value: ValueId, dtype: DType) -> ValueId {
         if same_type(self.dtype(value), dtype) {
             return value;

@@ -207,7 +207,8 @@ fn mean_of_last(cx: &mut Context, x: ValueId) -> ValueId {
 
 /// Rows of the table.
 fn embedding(cx: &mut Context, op: &EmbeddingOpIr) -> Lowered {
-    let node = Node::new("Gather").input(&op.weights).input(&op.indices);
+    let indices = cx.indices(&op.indices, true);
+    let node = Node::new("Gather").input(&op.weights).input(indices);
     cx.push(node.output(&op.out))
 }
 

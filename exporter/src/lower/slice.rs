@@ -117,7 +117,7 @@ pub(super) fn slice_assign(cx: &mut Context, op: &SliceAssignOpIr) -> Lowered {
         spread = cx.compute(gather.attr("axis", axis), op.value.dtype);
     }
     let mask = cx.constant(TensorData::new(mask, sizes));
-    cx.apply_to("Where", [mask, spread, (&op.tensor).into()], &op.out)
+    cx.choose_to(mask, [spread, (&op.tensor).into()], &op.out)
 }
 
 /// For each position along an axis the element of the value that goes there.
