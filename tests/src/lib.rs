@@ -13,6 +13,8 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub mod export;
+
 /// 600 training and 200 test images of MNIST.
 pub fn fixture() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dataset/fixtures/mnist");

@@ -7,7 +7,7 @@ use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor, module};
 use exporter::{Dim, Exporter, dims};
 
-use crate::case::{case, normal};
+use tests::export::{case, normal};
 
 fn sequence() -> Vec<Dim> {
     dims!["n", "t", 12]

@@ -11,7 +11,7 @@ use burn::nn::{
 use burn::tensor::{Device, Tensor};
 use exporter::{Dim, Exporter, dims};
 
-use crate::case::{case, normal, uniform};
+use tests::export::{case, normal, uniform};
 
 fn image() -> Vec<Dim> {
     dims!["n", 4, 13, 11]

@@ -4,7 +4,7 @@ use burn::nn::Relu;
 use burn::tensor::{DType, Int, Tensor};
 use exporter::{Exporter, dims};
 
-use crate::case::{case, integers};
+use tests::export::{case, integers, normal};
 
 type Pair = (Tensor<2, Int>, Tensor<2, Int>);
 
@@ -24,60 +24,37 @@ fn binary(
 }
 
 #[test]
-fn integer_arithmetic_matches_burn() {
-    binary("add", 16, -9.0, |x, y| x + y);
-    binary("sub", 16, -9.0, |x, y| x - y);
-    binary("mul", 16, -9.0, |x, y| x * y);
+fn integers_match_burn() {
     binary("div", 16, 1.0, |x, y| x / y);
-    binary("remainder", 16, 1.0, |x, y| x.remainder(y));
     binary("remainder_of_negative", 16, 1.0, |x, y| {
         x.remainder(y.neg())
     });
-    binary("abs_sign_neg", 16, -9.0, |x, y| x.abs() + y.sign().neg());
-    binary("clamp", 16, -9.0, |x, y| x.clamp(-3, 4) + y.clamp_min(2));
-    binary("powi", 16, 0.0, |x, y| x.clamp(-3, 3).powi(y.clamp(0, 3)));
-    binary("cumsum", 16, -9.0, |x, y| x.cumsum(1) + y);
-    binary("sort", 16, -9.0, |x, y| x.sort(1) + y);
-    binary("sum_dim", 16, -9.0, |x, y| x.sum_dim(1) + y);
-    binary("prod_dim", 16, -9.0, |x, y| x.clamp(-2, 2).prod_dim(1) + y);
-    binary("max_dim", 16, -9.0, |x, y| x.max_dim(1) + y.min_dim(1));
     binary("mean_dim", 16, -9.0, |x, y| x.mean_dim(1) + y);
-    binary("argmax", 16, -9.0, |x, y| x.argmax(1).cast(DType::I64) + y);
-    binary("matmul", 16, -9.0, |x, y| {
-        x.clone().matmul(y.transpose()).sum_dim(1) + x
-    });
     binary("cast", 16, -9.0, |x, y| {
         x.cast(DType::I32).cast(DType::I64) + y
+    });
+    binary("shifts_of_negatives", 18, 0.0, |x, y| {
+        x.clone().bitwise_right_shift(y.clone()) + x.bitwise_left_shift(y)
     });
 }
 
 #[test]
-fn bits_match_burn() {
-    binary("and", 18, -9.0, Tensor::bitwise_and);
-    binary("or", 18, -9.0, Tensor::bitwise_or);
-    binary("xor", 18, -9.0, Tensor::bitwise_xor);
-    binary("not", 18, -9.0, |x, y| x.bitwise_not() + y);
-    binary("and_scalar", 18, 0.0, |x, y| x.bitwise_and_scalar(6) + y);
-    binary("or_scalar", 18, 0.0, |x, y| x.bitwise_or_scalar(6) + y);
-    binary("xor_scalar", 18, 0.0, |x, y| x.bitwise_xor_scalar(6) + y);
-    binary("left_shift", 16, 0.0, Tensor::bitwise_left_shift);
-    binary("left_shift_scalar", 16, 0.0, |x, y| {
-        x.bitwise_left_shift_scalar(2) + y
-    });
-    binary(
-        "right_shift_of_negatives",
-        18,
-        0.0,
-        Tensor::bitwise_right_shift,
-    );
-    binary("right_shift_scalar", 18, 0.0, |x, y| {
-        x.bitwise_right_shift_scalar(2) + y
-    });
+fn narrow_indices_match_burn() {
+    for dtype in [DType::I32, DType::I8, DType::U8] {
+        let exporter = Exporter::new().input("x", dims!["n", 7]);
+        let exporter = exporter.input("i", dims!["n", 3]).output("z");
+        let inputs = |n| (normal([n, 7]), integers([n, 3], 0.0, 6.0));
+        case(format!("gather by {dtype:?}")).check(
+            exporter,
+            &Relu::new(),
+            inputs,
+            |_, (x, i): (Tensor<2>, Tensor<2, Int>)| x.gather(1, i.cast(dtype)),
+        );
+    }
 }
 
 #[test]
 fn integers_become_floats() {
     let inputs = |n| integers([n, 7], -20.0, 20.0);
     case("into_float").of(dims!["n", 7], inputs, |x: Tensor<2, Int>| x.float());
-    case("max").of(dims!["n", 7], inputs, |x: Tensor<2, Int>| x.max());
 }

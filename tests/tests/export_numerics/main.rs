@@ -6,10 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod attention;
-mod case;
 mod convolutions;
 mod elementwise;
-mod engine;
 mod files;
 mod integers;
 mod networks;

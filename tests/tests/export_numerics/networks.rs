@@ -9,8 +9,8 @@ use burn::nn::{
 use burn::tensor::{Device, Tensor, activation};
 use exporter::{Exporter, Samples, VerifyError, dims};
 
-use crate::case::{case, normal, uniform};
-use crate::engine::session;
+use tests::export::engine::session;
+use tests::export::{case, normal, uniform};
 
 /// A residual block with a projection.
 #[derive(Module, Debug)]

@@ -7,7 +7,7 @@ use burn::nn::{
 use burn::tensor::{Device, Int, Tensor};
 use exporter::{Dim, Exporter, dims};
 
-use crate::case::{case, integers, normal};
+use tests::export::{case, integers, normal};
 
 fn image() -> Vec<Dim> {
     dims!["n", 6, 5, 7]

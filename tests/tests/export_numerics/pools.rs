@@ -9,7 +9,7 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Tensor, module};
 use exporter::{Dim, Exporter, dims};
 
-use crate::case::{case, normal};
+use tests::export::{case, normal};
 
 fn image() -> Vec<Dim> {
     dims!["n", 4, 13, 11]

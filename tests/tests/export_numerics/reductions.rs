@@ -1,20 +1,17 @@
 //! Reductions and orders.
 
 use burn::nn::Relu;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::Tensor;
 use exporter::{Exporter, dims};
 
-use crate::case::{case, normal, uniform};
+use tests::export::{case, normal};
 
 fn inputs(n: usize) -> Tensor<3> {
     normal([n, 5, 7])
 }
 
-/// No two elements are equal: Burn does not order equal ones.
 fn distinct(n: usize) -> Tensor<3> {
-    let steps: Tensor<1, Int> = Tensor::arange(0..(n * 35) as i64, &Device::flex());
-    let steps = (steps * 37).remainder_scalar((n * 35) as i64);
-    steps.float().reshape([n, 5, 7]) + uniform([n, 5, 7], 0.0, 0.5)
+    tests::export::distinct([n, 5, 7])
 }
 
 fn whole(name: &str, forward: fn(Tensor<3>) -> Tensor<1>) {

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode as GridMode};
 use exporter::{Exporter, dims};
 
-use crate::case::{case, normal, uniform};
+use tests::export::{case, normal, uniform};
 
 #[test]
 fn interpolation_matches_burn() {

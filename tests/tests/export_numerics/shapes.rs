@@ -5,7 +5,7 @@ use burn::tensor::ops::PadMode;
 use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, activation, s};
 use exporter::{Dim, Exporter, dims};
 
-use crate::case::{case, integers, normal};
+use tests::export::{case, integers, normal};
 
 fn dims4() -> Vec<Dim> {
     dims!["n", 3, 4, 5]
