@@ -11,7 +11,7 @@ use exporter::{Dim, ExportError, Exporter, Inputs, OnnxModel, Opset, Outputs, Ve
 
 use super::data::Data;
 use super::engine;
-use super::subject::{Function, Subject};
+use super::subject::{Exported, Function, Subject};
 
 /// The operator sets at which lowerings differ.
 pub const OPSETS: [u8; 5] = [16, 18, 20, 23, 26];
@@ -165,6 +165,11 @@ pub struct Case<'a> {
 }
 
 impl Case<'_> {
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.description.name
+    }
+
     /// Exports at every operator set and compares at every size. With an
     /// element type other than the inputs' own, the tolerance is that type's.
     ///
@@ -196,7 +201,7 @@ impl Case<'_> {
         let exported = self.export(version, elements);
         if version < self.description.oldest {
             return match exported {
-                Err(ExportError::Unsupported { .. }) => Ok(None),
+                Err(error) if matches!(*error, ExportError::Unsupported { .. }) => Ok(None),
                 _ => Err(self.wrong(version, elements, "it is not refused")),
             };
         }
@@ -233,8 +238,9 @@ impl Case<'_> {
     /// # Errors
     ///
     /// The exporter's.
-    pub fn export(&self, opset: u8, elements: Option<DType>) -> Result<OnnxModel, ExportError> {
-        self.subject.export(Opset::new(opset)?, elements)
+    pub fn export(&self, opset: u8, elements: Option<DType>) -> Exported {
+        self.subject
+            .export(Opset::new(opset).map_err(Box::new)?, elements)
     }
 
     /// The operations that the function records.

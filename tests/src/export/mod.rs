@@ -6,6 +6,8 @@ mod data;
 pub mod engine;
 mod record;
 mod subject;
+mod trained;
 
 pub use case::{Case, Description, OPSETS, case, network};
 pub use data::{Data, distinct, integers, normal, uniform};
+pub use trained::trained;

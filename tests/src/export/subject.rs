@@ -10,11 +10,14 @@ use exporter::{ExportError, Exporter, Inputs, OnnxModel, Opset, Outputs};
 use super::data::Data;
 use super::record::record;
 
+/// A model, or why there is none.
+pub type Exported = Result<OnnxModel, Box<ExportError>>;
+
 /// A function that can be exported and computed by Burn. With an element type,
 /// its inputs are cast to that first and its outputs back at last.
 pub trait Subject {
     /// The function as ONNX.
-    fn export(&self, opset: Opset, elements: Option<DType>) -> Result<OnnxModel, ExportError>;
+    fn export(&self, opset: Opset, elements: Option<DType>) -> Exported;
 
     /// Random inputs of a size, and Burn's outputs.
     fn answer(&self, size: usize, elements: Option<DType>) -> [Vec<TensorData>; 2];
@@ -69,9 +72,11 @@ where
     N: Fn(usize) -> I,
     F: Fn(&M, I) -> O,
 {
-    fn export(&self, opset: Opset, elements: Option<DType>) -> Result<OnnxModel, ExportError> {
+    fn export(&self, opset: Opset, elements: Option<DType>) -> Exported {
         let exporter = self.exporter.clone().opset(opset);
-        exporter.export(&self.module, self.in_elements(elements))
+        exporter
+            .export(&self.module, self.in_elements(elements))
+            .map_err(Box::new)
     }
 
     fn answer(&self, size: usize, elements: Option<DType>) -> [Vec<TensorData>; 2] {

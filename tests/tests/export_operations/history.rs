@@ -36,7 +36,7 @@ fn nodes(row: &Row, version: u8) -> String {
                 many => format!("{many} nodes"),
             }
         }
-        Err(ExportError::Unsupported { .. }) => "-".to_owned(),
+        Err(error) if matches!(*error, ExportError::Unsupported { .. }) => "-".to_owned(),
         Err(error) => error.to_string(),
     }
 }
