@@ -8,8 +8,6 @@ use burn::tensor::{Device, Int, Tensor};
 use exporter::{Exporter, dims};
 use tests::export::{integers, network, trained};
 
-const LENGTH: usize = 9;
-
 /// Words in, and logits of what was read out.
 #[derive(Module, Debug)]
 struct Classifier<R: Module + ModuleDisplay> {
@@ -46,9 +44,9 @@ fn check<R: Module + ModuleDisplay>(
 ) {
     let classifier = trained(Classifier::new(reader));
     let exporter = Exporter::new()
-        .input("words", dims!["batch", LENGTH])
+        .input("words", dims!["batch", "length"])
         .output("logits");
-    let texts = |n: usize| integers([n, LENGTH], 0.0, 39.0);
+    let texts = |n: usize| integers([n, 3 * n + 1], 0.0, 39.0);
     network(name).check(
         exporter,
         &classifier,

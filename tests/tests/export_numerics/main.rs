@@ -14,6 +14,7 @@ mod networks;
 mod normalizations;
 mod pools;
 mod precision;
+mod random_shapes;
 mod recurrent;
 mod reductions;
 mod resampling;

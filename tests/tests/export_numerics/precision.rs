@@ -10,7 +10,7 @@ use burn::nn::{
 use burn::tensor::{DType, Device, Tensor, activation};
 use exporter::{Exporter, Opset, Samples, Warning, dims};
 
-use crate::engine::session;
+use tests::export::engine::session;
 
 /// Half precision has 11 bits, about three digits.
 const HALF: f64 = 1e-2;

@@ -8,7 +8,7 @@ use burn::nn::{
 use burn::tensor::{Device, Tensor};
 use exporter::{Dim, ExportError, Exporter, OnnxModel, Warning, dims};
 
-use crate::case::{case, normal};
+use tests::export::{case, normal};
 
 fn sequence() -> Vec<Dim> {
     dims!["n", "t", 6]

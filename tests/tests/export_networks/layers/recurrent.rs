@@ -1,4 +1,4 @@
-//! Recurrent layers, of sequences of one length.
+//! Recurrent layers, of sequences of any length.
 
 use burn::nn::{BiGruConfig, BiLstmConfig, BiRnnConfig, GruConfig, LstmConfig, RnnConfig};
 use burn::tensor::{Device, Tensor};
@@ -7,14 +7,14 @@ use tests::export::{Case, normal};
 
 use super::{check, layer};
 
-/// A layer that takes [n, 5, 6].
+/// A layer that takes [n, t, 6].
 macro_rules! of {
     ($name:literal, $config:ident, $forward:expr) => {
         layer(
             $name,
-            dims!["n", 5, 6],
+            dims!["n", "t", 6],
             $config::new(6, 8, true).init(&Device::flex()),
-            |n| normal([n, 5, 6]),
+            |n| normal([n, 3 * n + 1, 6]),
             $forward,
         )
     };
