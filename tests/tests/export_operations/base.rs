@@ -57,7 +57,7 @@ fn shapes() -> Vec<[Row; 3]> {
             let [n, rows, columns] = x.dims();
             x.expand([3, n, rows, columns])
         }),
-        kinds!(start("Unfold", "Gather Transpose"), |x| x.unfold::<4, _>(2, 4, 2)),
+        kinds!(start("Unfold", "Gather"), |x| x.unfold::<4, _>(2, 4, 2)),
         kinds!(start("Slice", "Slice"), |x| x.slice(s![.., 1..3, 0..6;2])),
         kinds!(start("SliceAssign", "Slice Gather Gather Where | Slice Gather Gather Where | Slice Gather Gather And Not And Or").without(&NO_CHOICE), |x| {
             let value = x.clone().slice(s![.., 0..2, 0..3]);

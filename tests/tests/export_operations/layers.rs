@@ -147,7 +147,7 @@ fn pools() -> Vec<Row> {
             |n| normal([n, 4, 9, 7]),
             |x: Tensor<4>| module::max_pool2d_with_indices(x, MaxPoolOptions::new([3, 2])),
         ),
-        line("AdaptiveAvgPool1d", "MatMul Identity", |x| {
+        line("AdaptiveAvgPool1d", "MatMul", |x| {
             module::adaptive_avg_pool1d(x, 5)
         }),
         image("AdaptiveAvgPool2d", "GlobalAveragePool", |x| {
@@ -155,12 +155,12 @@ fn pools() -> Vec<Row> {
         }),
         image(
             "AdaptiveAvgPool2d",
-            "Transpose MatMul Transpose MatMul Identity",
+            "Transpose MatMul Transpose MatMul",
             |x| module::adaptive_avg_pool2d(x, [4, 3]),
         ),
         volume(
             "AdaptiveAvgPool3d",
-            "Transpose MatMul Transpose MatMul Transpose MatMul Identity",
+            "Transpose MatMul Transpose MatMul Transpose MatMul",
             |x| module::adaptive_avg_pool3d(x, [2, 3, 2]),
         ),
     ]
@@ -203,7 +203,11 @@ fn others() -> Vec<Row> {
             |n| (normal([10, 4]), integers([n, n + 3], 0.0, 9.0)),
             |(table, words): (Tensor<2>, Tensor<2, Int>)| module::embedding(table, words),
         ),
-        start("Attention", "Transpose MatMul Mul Softmax MatMul").with(
+        start(
+            "Attention",
+            "Transpose MatMul Mul Softmax MatMul; 23: Attention",
+        )
+        .with(
             &[heads(), heads(), heads()],
             1,
             |n| {

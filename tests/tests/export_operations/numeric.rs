@@ -131,14 +131,13 @@ fn positions() -> Vec<[Row; 2]> {
             .max_dim_with_indices(1)),
         orders!(start("MinDimWithIndices", "ReduceMin ArgMin"), 2, |x| x
             .min_dim_with_indices(1)),
-        orders!(start("TopK", "TopK Identity"), 1, |x| x.topk(3, 2)),
-        orders!(start("ArgTopK", "TopK Identity"), 1, |x| x.argtopk(3, 2)),
-        orders!(start("TopKWithIndices", "TopK Identity Identity"), 2, |x| x
+        orders!(start("TopK", "TopK"), 1, |x| x.topk(3, 2)),
+        orders!(start("ArgTopK", "TopK"), 1, |x| x.argtopk(3, 2)),
+        orders!(start("TopKWithIndices", "TopK"), 2, |x| x
             .topk_with_indices(3, 2)),
-        orders!(start("Sort", "TopK Identity"), 1, |x| x.sort(2)),
-        orders!(start("ArgSort", "TopK Identity"), 1, |x| x
-            .argsort_descending(2)),
-        orders!(start("SortWithIndices", "TopK Identity Identity"), 2, |x| x
+        orders!(start("Sort", "TopK"), 1, |x| x.sort(2)),
+        orders!(start("ArgSort", "TopK"), 1, |x| x.argsort_descending(2)),
+        orders!(start("SortWithIndices", "TopK"), 2, |x| x
             .sort_with_indices(2)),
     ]
 }
