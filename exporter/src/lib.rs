@@ -59,3 +59,8 @@ pub use onnx::{Runner, RunnerError};
 pub use opset::Opset;
 pub use spec::Dim;
 pub use verify::{Difference, Extreme, Samples, Verification, VerifyError};
+
+/// The README's example, which is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;
