@@ -4,10 +4,11 @@
 //! file or the new one, never a part, even after a crash.
 
 mod digest;
+mod fault;
 mod write;
 
 pub use digest::{InvalidDigest, Sha256};
-pub use write::{publish, sweep, temporary_beside, write, write_bytes, write_json};
+pub use write::{publish, sweep, sweep_folder, temporary_beside, write, write_bytes, write_json};
 
 use std::path::{Path, PathBuf};
 

@@ -8,9 +8,9 @@ use std::path::Path;
 use tempfile::{Builder, NamedTempFile};
 
 use crate::Error;
+use crate::fault::{self, Points};
 
-/// What the names of temporary files begin and end with.
-const PREFIX: &str = ".";
+/// What the names of temporary files end with.
 const SUFFIX: &str = ".partial";
 
 /// Writes `path` through `fill`, so that it appears whole or not at all.
@@ -27,7 +27,7 @@ pub fn write(
     fill: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<(), Error> {
     let mut temporary = temporary_beside(path)?;
-    let mut buffered = BufWriter::new(temporary.as_file_mut());
+    let mut buffered = BufWriter::new(Points(temporary.as_file_mut()));
     fill(&mut buffered)
         .and_then(|()| buffered.flush())
         .map_err(Error::new("write", path))?;
@@ -56,25 +56,45 @@ pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Erro
     })
 }
 
-/// Deletes the temporary files that writers which were killed left in `folder`.
-/// Only for whoever knows that no other writer is at work there.
+/// Deletes the temporary files that killed writers of `path` left. Only for
+/// whoever knows that nobody is writing it.
 ///
 /// # Errors
 ///
-/// When one cannot be deleted; a folder that is not there has none.
-pub fn sweep(folder: &Path) -> Result<(), Error> {
+/// When one cannot be deleted.
+pub fn sweep(path: &Path) -> Result<(), Error> {
+    sweep_where(folder_of(path), |target| {
+        path.file_name() == Some(target.as_ref())
+    })
+}
+
+/// As [`sweep`], for all files of a folder.
+///
+/// # Errors
+///
+/// As [`sweep`].
+pub fn sweep_folder(folder: &Path) -> Result<(), Error> {
+    sweep_where(folder, |_| true)
+}
+
+fn sweep_where(folder: &Path, is_swept: impl Fn(&str) -> bool) -> Result<(), Error> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Ok(());
     };
     for entry in entries.filter_map(Result::ok) {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+        if target(&entry.file_name().to_string_lossy()).is_some_and(&is_swept) {
             let path = entry.path();
             fs::remove_file(&path).map_err(Error::new("delete", &path))?;
         }
     }
     Ok(())
+}
+
+/// The name of the file that a temporary file was to become:
+/// `.model.onnx.Ab3dE6.partial` was to become `model.onnx`.
+fn target(name: &str) -> Option<&str> {
+    let name = name.strip_prefix('.')?.strip_suffix(SUFFIX)?;
+    Some(name.rsplit_once('.')?.0)
 }
 
 /// A temporary file in the folder of `path`, for a writer that needs a path of
@@ -87,12 +107,14 @@ pub fn temporary_beside(path: &Path) -> Result<NamedTempFile, Error> {
     let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(Error::new("create the folder", folder))?;
     let mut builder = Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.");
+    builder.prefix(&prefix).suffix(SUFFIX);
     // tempfile makes private files; an output has the permissions of any other.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
-        .tempfile_in(folder)
+    fault::point()
+        .and_then(|()| builder.tempfile_in(folder))
         .map_err(Error::new("write in the folder", folder))
 }
 
@@ -102,13 +124,12 @@ pub fn temporary_beside(path: &Path) -> Result<NamedTempFile, Error> {
 ///
 /// When the flush or the rename fails; the temporary file is then deleted.
 pub fn publish(temporary: NamedTempFile, path: &Path) -> Result<(), Error> {
-    temporary
-        .as_file()
-        .sync_all()
+    fault::point()
+        .and_then(|()| temporary.as_file().sync_all())
         .map_err(Error::new("flush", path))?;
-    temporary
-        .persist(path)
-        .map_err(|error| Error::new("rename a complete file to", path)(error.error))?;
+    fault::point()
+        .and_then(|()| temporary.persist(path).map_err(|error| error.error))
+        .map_err(Error::new("rename a complete file to", path))?;
     sync_folder(folder_of(path))
 }
 
@@ -122,7 +143,8 @@ fn folder_of(path: &Path) -> &Path {
 /// Makes the rename itself durable; only Unix can open a folder.
 fn sync_folder(folder: &Path) -> Result<(), Error> {
     if cfg!(unix) {
-        File::open(folder)
+        fault::point()
+            .and_then(|()| File::open(folder))
             .and_then(|folder| folder.sync_all())
             .map_err(Error::new("flush the folder", folder))?;
     }
@@ -148,6 +170,23 @@ mod tests {
         assert!(result.unwrap_err().to_string().contains("disk full"));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn sweep_deletes_what_killed_writers_of_the_path_left_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let [one, other] = ["a.bin", "b.bin"].map(|name| folder.path().join(name));
+        write_bytes(&one, b"x").unwrap();
+        for path in [&one, &other] {
+            temporary_beside(path).unwrap().keep().unwrap();
+        }
+        let files = || fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files(), 3);
+        sweep(&one).unwrap();
+        assert_eq!(files(), 2);
+        sweep_folder(folder.path()).unwrap();
+        assert_eq!(files(), 1);
+        assert!(one.exists());
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Pipeline {
             // Another run may have recorded stages until it let go.
             false => {
                 let lock = RunLock::take(&self.plan.output, options.wait)?;
+                artifact::sweep(&self.lock_path)?;
                 self.lock = Lock::read(&self.lock_path)?;
                 Some(lock)
             }
@@ -140,7 +141,8 @@ impl Pipeline {
                 fresh: options.fresh || reason == Reason::Forced,
                 interrupts: options.interrupts.clone(),
             };
-            sweep(stage)?;
+            let outputs = stage.action.outputs();
+            outputs.iter().try_for_each(|path| artifact::sweep(path))?;
             stages::run(&stage.action, &context)
                 .map_err(|error| error.context(format!("stage `{}` failed", stage.name)))?;
             self.lock.record(&self.plan, stage, &self.lock_path)?;
@@ -176,13 +178,6 @@ impl Pipeline {
         }
         Ok(wanted.into_iter().collect())
     }
-}
-
-/// Deletes what interrupted writers left beside the stage's outputs.
-fn sweep(stage: &Stage) -> Result<(), artifact::Error> {
-    let outputs = stage.action.outputs();
-    let folders: BTreeSet<&Path> = outputs.iter().filter_map(|path| path.parent()).collect();
-    folders.into_iter().try_for_each(artifact::sweep)
 }
 
 fn announce(stage: &Stage, what: &str) {

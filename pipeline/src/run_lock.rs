@@ -40,8 +40,7 @@ pub enum Error {
 impl RunLock {
     /// Takes the lock of `folder`; waits for it where `wait` says so.
     pub(crate) fn take(folder: &Path, wait: bool) -> Result<Self, Error> {
-        fs::create_dir_all(folder)
-            .map_err(artifact::Error::new("create the folder", folder))?;
+        fs::create_dir_all(folder).map_err(artifact::Error::new("create the folder", folder))?;
         let path = folder.join(FILE);
         let mut file = OpenOptions::new()
             .read(true)

@@ -69,7 +69,11 @@ impl Checkpoint {
             (OPTIMIZER, Some(&self.optimizer)),
             (BEST, self.best.as_ref()),
         ];
-        let parts = || parts.iter().filter_map(|(name, part)| Some((*name, (*part)?)));
+        let parts = || {
+            parts
+                .iter()
+                .filter_map(|(name, part)| Some((*name, (*part)?)))
+        };
         let state = State {
             identity: self.identity.clone(),
             progress: self.progress.clone(),
@@ -129,7 +133,7 @@ impl Checkpoint {
 
     /// Deletes what a writer that was killed left.
     pub(crate) fn sweep(results: &Path) -> Result<(), Error> {
-        Ok(artifact::sweep(&results.join(FOLDER))?)
+        Ok(artifact::sweep_folder(&results.join(FOLDER))?)
     }
 
     /// Deletes all checkpoints.
@@ -233,7 +237,9 @@ mod tests {
         }
         // One bit of the optimizer.
         let mut flipped = whole.clone();
-        let at = whole.windows(OPTIMIZER.len()).rposition(|name| name == OPTIMIZER.as_bytes());
+        let at = whole
+            .windows(OPTIMIZER.len())
+            .rposition(|name| name == OPTIMIZER.as_bytes());
         flipped[at.unwrap() + 512] ^= 1;
         fs::write(&files[1], flipped).unwrap();
         assert_eq!(Checkpoint::latest(folder.path()).0, Some(checkpoint(900)));

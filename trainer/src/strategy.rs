@@ -94,7 +94,10 @@ impl SupervisedLearningStrategy<Classifier> for Epochs {
         let result = run
             .start(learner.model())
             .and_then(|classifier| run.train(classifier));
-        *self.outcome.lock().unwrap_or_else(|error| error.into_inner()) = Some(result);
+        *self
+            .outcome
+            .lock()
+            .unwrap_or_else(|error| error.into_inner()) = Some(result);
         (learner.model(), run.processor)
     }
 }
@@ -200,7 +203,9 @@ impl Run<'_> {
             Some(self.progress.steps_in_epoch),
             Some(rate.into()),
         );
-        let event = self.processor.process_train(LearnerEvent::ProcessedItem(item));
+        let event = self
+            .processor
+            .process_train(LearnerEvent::ProcessedItem(item));
         self.interrupter.fail_on_error(event);
         classifier
     }
@@ -218,7 +223,9 @@ impl Run<'_> {
         while let Some(Ok(batch)) = batches.next() {
             let output = InferenceStep::step(&valid, batch);
             let item = TrainingItem::new(output, batches.progress(), None, None);
-            let event = self.processor.process_valid(LearnerEvent::ProcessedItem(item));
+            let event = self
+                .processor
+                .process_valid(LearnerEvent::ProcessedItem(item));
             self.interrupter.fail_on_error(event);
             if plan.stop.load(Ordering::Relaxed) {
                 return Err(self.interrupted(classifier));
@@ -248,7 +255,10 @@ impl Run<'_> {
             train_accuracy: train.accuracy.value() / 100.0,
             validation_loss: validation.loss.value(),
             validation_accuracy: validation.accuracy.value() / 100.0,
-            learning_rate: self.plan.rates.at(self.progress.steps.saturating_sub(1) as usize),
+            learning_rate: self
+                .plan
+                .rates
+                .at(self.progress.steps.saturating_sub(1) as usize),
         };
         if !(record.train_loss.is_finite() && record.validation_loss.is_finite()) {
             return Err(Error::Diverged {

@@ -118,6 +118,7 @@ pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
         "dataset": job.dataset,
         "training": job.description,
     });
+    artifact::sweep_folder(job.folder)?;
     Checkpoint::sweep(job.folder)?;
     let start = start(job, &identity)?;
     let (train, validation) = batches(job, &device);
@@ -165,7 +166,10 @@ fn start(job: &Job<'_>, identity: &Value) -> Result<Option<Checkpoint>, Error> {
         false => Checkpoint::latest(job.folder),
     };
     for path in damaged {
-        eprintln!("  note: {} is damaged; an older one is used", path.display());
+        eprintln!(
+            "  note: {} is damaged; an older one is used",
+            path.display()
+        );
     }
     let Some(checkpoint) = found else {
         Checkpoint::clear(job.folder)?;
@@ -271,7 +275,10 @@ fn run(
     let LearningResult { error, .. } = training.launch(learner);
     view.close();
 
-    let trained = outcome.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let trained = outcome
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
     match (trained, error) {
         (Some(Err(Error::Burn(_))) | None, Some(error)) => Err(Error::Burn(error.to_string())),
         (Some(result), _) => result,

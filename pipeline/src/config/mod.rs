@@ -16,7 +16,9 @@ use std::path::PathBuf;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::{Location, Spanned};
-use trainer::{Checkpointing, DeviceName, EarlyStopping, Optimizer, Schedule, Settings, Validation};
+use trainer::{
+    Checkpointing, DeviceName, EarlyStopping, Optimizer, Schedule, Settings, Validation,
+};
 
 /// A pipeline: its stages by name.
 #[derive(Clone, Debug, Deserialize)]

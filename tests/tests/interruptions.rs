@@ -1,0 +1,262 @@
+//! Whatever ends a run, the next one goes on, and the results are those of a
+//! run that nothing disturbed, byte for byte.
+//!
+//! `BURNISH_KILLS` sets how often the sweep kills: 50 by default.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command as Process, Stdio};
+use std::time::Duration;
+
+use tests::{REST, Workspace, digits, onnx_runtime, refuse, stderr, succeed};
+
+/// Dropout, running statistics and a checkpoint every few steps: all that a
+/// checkpoint must hold.
+const FIT: &str = "  fit:
+    train:
+      dataset: digits
+      model:
+        layers:
+          - conv2d: { channels: 4, kernel: 5, stride: 2 }
+          - batch_norm
+          - relu
+          - max_pool: 2
+          - dropout: 0.3
+          - flatten
+          - linear: 10
+      epochs: 3
+      batch_size: 20
+      optimizer: adamw
+      schedule: cosine
+      validation: { hold_out: 100 }
+      early_stopping: { patience: 2 }
+      checkpoint: { steps: 6 }
+";
+
+fn workspace() -> Workspace {
+    Workspace::new(&format!("output: runs\nstages:\n{}{FIT}{REST}", digits()))
+}
+
+/// What a run makes, without the file that is locked, the times, and the
+/// checkpoints, which are there to be thrown away.
+fn artefacts(workspace: &Workspace) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = workspace.snapshot().into_iter();
+    files
+        .map(|(path, (content, _))| {
+            let path = path.strip_prefix(workspace.path("")).unwrap().to_owned();
+            (path, content)
+        })
+        .filter(|(path, _)| {
+            let passing = ["runs/.running", "runs/fit/timing.json"];
+            !path.starts_with("runs/fit/checkpoints")
+                && !passing.iter().any(|name| path == Path::new(name))
+        })
+        .collect()
+}
+
+fn undisturbed() -> BTreeMap<PathBuf, Vec<u8>> {
+    let workspace = workspace();
+    succeed(&mut workspace.run(&[]));
+    artefacts(&workspace)
+}
+
+/// `pipeline run` as a process that can be killed.
+fn start(workspace: &Workspace, threads: u64) -> Child {
+    let program = workspace.pipeline(&[]).get_program().to_owned();
+    Process::new(program)
+        .current_dir(workspace.path(""))
+        .args(["run", "--ort-lib"])
+        .arg(onnx_runtime())
+        .env("RAYON_NUM_THREADS", threads.to_string())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// xorshift64: another point each time, the same in each run of the tests.
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+#[test]
+fn killed_runs_leave_nothing_torn_and_end_as_undisturbed_ones() {
+    let kills: u64 = std::env::var("BURNISH_KILLS").map_or(50, |kills| kills.parse().unwrap());
+    let expected = undisturbed();
+    let mut state = 0x9E37_79B9_7F4A_7C15;
+    let mut killed = 0;
+    while killed < kills {
+        let workspace = workspace();
+        // Alternately in the middle of a write, and at any time.
+        loop {
+            let threads = 1 + killed % 2;
+            let done = if random(&mut state) % 2 == 0 {
+                let point = 1 + random(&mut state) % 40;
+                let mut command = workspace.run(&[]);
+                command.env("BURNISH_FAULT", format!("kill:{point}"));
+                command.env("RAYON_NUM_THREADS", threads.to_string());
+                command.output().unwrap().status.success()
+            } else {
+                let mut child = start(&workspace, threads);
+                std::thread::sleep(Duration::from_millis(random(&mut state) % 400));
+                child.kill().unwrap();
+                child.wait().unwrap().success()
+            };
+            if done {
+                break;
+            }
+            killed += 1;
+            if killed % 6 == 0 {
+                succeed(&mut workspace.run(&[]));
+                break;
+            }
+        }
+        let found = artefacts(&workspace);
+        let names = |files: &BTreeMap<PathBuf, _>| files.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&found), names(&expected));
+        for (path, content) in &expected {
+            assert!(found[path] == *content, "{} differs", path.display());
+        }
+    }
+}
+
+#[test]
+fn writes_that_fail_leave_what_was_there_and_a_message_with_the_path() {
+    let expected = undisturbed();
+    let no_space_left = 28;
+    let mut failed = 0;
+    for point in (1..200).step_by(7) {
+        let workspace = workspace();
+        let mut command = workspace.run(&[]);
+        command.env("BURNISH_FAULT", format!("{no_space_left}:{point}"));
+        let output = command.output().unwrap();
+        if output.status.success() {
+            break;
+        }
+        failed += 1;
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        for text in ["No space left on device", "cannot ", "runs"] {
+            assert!(message.contains(text), "no `{text}` in:\n{message}");
+        }
+        assert!(!message.contains("panicked"), "{message}");
+        for (path, content) in artefacts(&workspace) {
+            let whole = expected.get(&path) == Some(&content)
+                // These grow from stage to stage and from epoch to epoch.
+                || [Path::new("pipeline.lock"), Path::new("runs/fit/metrics.jsonl")].contains(&&*path);
+            assert!(whole, "point {point}: {} is torn", path.display());
+        }
+        succeed(&mut workspace.run(&[]));
+        assert!(artefacts(&workspace) == expected, "point {point}");
+    }
+    assert!(failed > 10, "only {failed} points failed");
+}
+
+#[cfg(unix)]
+#[test]
+fn first_signal_saves_a_checkpoint_and_exits_with_130() {
+    for signal in ["-INT", "-TERM"] {
+        let workspace = workspace();
+        let epochs = ["--set", "fit.epochs=3000", "--set", "fit.schedule=constant"];
+        let program = workspace.pipeline(&[]).get_program().to_owned();
+        let child = Process::new(program)
+            .current_dir(workspace.path(""))
+            .args([
+                "run",
+                "--stage",
+                "fit",
+                "--set",
+                "fit.early_stopping.patience=3000",
+            ])
+            .args(epochs)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let metrics = workspace.path("runs/fit/metrics.jsonl");
+        while !metrics.exists() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let id = child.id().to_string();
+        assert!(
+            Process::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = child.wait_with_output().unwrap();
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(130), "{message}");
+        assert!(message.contains("interrupted in epoch"), "{message}");
+        assert!(message.contains("goes on from there"), "{message}");
+
+        let message = refuse(
+            &mut workspace.pipeline(&["run", "--stage", "fit"]),
+            &["--fresh"],
+        );
+        assert!(
+            message.contains("training.settings.epochs: 3000, now 3"),
+            "{message}"
+        );
+        succeed(&mut workspace.pipeline(&["run", "--stage", "fit", "--fresh"]));
+    }
+}
+
+#[test]
+fn second_run_says_who_holds_the_folder_or_waits() {
+    let workspace = workspace();
+    let long = [
+        "--set",
+        "fit.epochs=60",
+        "--set",
+        "fit.early_stopping.patience=60",
+    ];
+    let program = workspace.pipeline(&[]).get_program().to_owned();
+    let mut first = Process::new(program)
+        .current_dir(workspace.path(""))
+        .args(["run", "--stage", "fit"])
+        .args(long)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let metrics = workspace.path("runs/fit/metrics.jsonl");
+    while !metrics.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let process = format!("process {}, for ", first.id());
+    let mut second = workspace.pipeline(&["run", "--stage", "fit"]);
+    refuse(second.args(long), &["another run", &process, "--wait"]);
+
+    let mut third = workspace.pipeline(&["run", "--stage", "fit", "--wait"]);
+    let message = stderr(&succeed(third.args(long)));
+    assert!(first.wait().unwrap().success());
+    assert!(message.contains("waiting: another run"), "{message}");
+    assert!(message.contains("[fit] train is up to date"), "{message}");
+}
+
+#[test]
+fn eight_runs_at_once_make_one_result() {
+    let expected = undisturbed();
+    let workspace = workspace();
+    let mut runs: Vec<_> = (0..8)
+        .map(|_| {
+            let program = workspace.pipeline(&[]).get_program().to_owned();
+            Process::new(program)
+                .current_dir(workspace.path(""))
+                .args(["run", "--wait", "--ort-lib"])
+                .arg(onnx_runtime())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for run in &mut runs {
+        assert!(run.wait().unwrap().success());
+    }
+    assert!(artefacts(&workspace) == expected);
+}
