@@ -94,7 +94,7 @@ fn killed_runs_leave_nothing_torn_and_end_as_undisturbed_ones() {
         // Alternately in the middle of a write, and at any time.
         loop {
             let threads = 1 + killed % 2;
-            let done = if random(&mut state) % 2 == 0 {
+            let done = if random(&mut state).is_multiple_of(2) {
                 let point = 1 + random(&mut state) % 40;
                 let mut command = workspace.run(&[]);
                 command.env("BURNISH_FAULT", format!("kill:{point}"));
