@@ -78,7 +78,8 @@ impl Optimizer {
         })
     }
 
-    pub(crate) fn init(&self) -> ModuleOptimizer {
+    /// The rule as one of Burn's optimizers, without state.
+    pub fn init(&self) -> ModuleOptimizer {
         match self {
             Self::Sgd(sgd) => SgdConfig::new()
                 .with_momentum((sgd.momentum > 0.0).then(|| {
