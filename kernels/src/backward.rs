@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::convolution::GROUP;
 use crate::dense::Dense;
 use crate::geometry::Geometry;
 use crate::isa::Isa;
 use crate::scratch::Buffer;
 use crate::sparse::{Sparse, is_sparse};
+use crate::winograd::{Winograd, WinogradGradients, are_moderate};
 
 /// Most partial sums of the weight gradient. The batch is cut into parts whatever the number of
 /// threads, so that the order of summation, and with it the last bit of the result, does not
@@ -18,7 +18,7 @@ const MAX_PARTS: usize = 16;
 
 /// Values of all partial sums from which there are fewer: for large weights, a part for each of a
 /// few threads.
-const MANY_SUMS: usize = 1 << 22;
+const MANY_SUMS: usize = 1 << 20;
 
 /// Fewest parts that large weights are cut into, if the batch allows it.
 const MIN_PARTS: usize = 4;
@@ -52,6 +52,9 @@ pub(crate) struct Gradients<'a> {
 
 /// A way to compute the gradients: images give partial sums, which are added up and unpacked.
 pub(crate) trait Method: Sync {
+    /// Images computed together.
+    fn group(&self) -> usize;
+
     /// Values of a partial sum of the weight and bias gradients.
     fn sums_len(&self) -> usize;
 
@@ -66,17 +69,25 @@ pub(crate) trait Method: Sync {
 /// Computes the gradients of a block.
 pub(crate) fn backward(isa: Isa, g: &Geometry, saved: &Saved<'_>, gradients: Gradients<'_>) {
     let with_input = gradients.input.is_some();
-    if is_sparse(isa, g, saved) {
+    if let Some(plan) = winograd(isa, g, saved) {
+        let method = WinogradGradients::new(plan, saved, with_input);
+        compute(g, &method, gradients);
+    } else if is_sparse(isa, g, saved) {
         compute(g, &Sparse::new(isa, g, saved, with_input), gradients);
     } else {
         compute(g, &Dense::new(isa, g, saved, with_input), gradients);
     }
 }
 
+/// The plan for Winograd's method, where it is faster and the values allow it.
+fn winograd(isa: Isa, g: &Geometry, saved: &Saved<'_>) -> Option<Winograd> {
+    Winograd::plan(isa, g).filter(|_| are_moderate(isa, &[saved.x, saved.weights, saved.grad]))
+}
+
 fn compute(g: &Geometry, method: &impl Method, gradients: Gradients<'_>) {
     let len = method.sums_len();
     let most = (MANY_SUMS / len).clamp(MIN_PARTS, MAX_PARTS);
-    let part_images = g.batch.div_ceil(most).next_multiple_of(GROUP);
+    let part_images = g.batch.div_ceil(most).next_multiple_of(method.group());
     let parts = g.batch.div_ceil(part_images);
     let mut sums = Buffer::take(parts * len);
     let partials = sums.par_chunks_exact_mut(len).enumerate();

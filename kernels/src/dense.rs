@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use crate::backward::{Method, Saved, slice};
+use crate::backward::{Method, Saved};
 use crate::convolution::{Convolution, GROUP};
-use crate::geometry::{Geometry, POOL, channel_stride};
-use crate::isa::{Isa, per_isa};
-use crate::pack::{pack_images, pack_weights_turned, unpack_weights};
+use crate::geometry::{Geometry, channel_stride};
+use crate::gradient::{add_pixels, gradient_len, gradient_of};
+use crate::isa::Isa;
+use crate::pack::{pack_images, pack_weights_swapped, unpack_weights};
 use crate::region::{TapRegion, Window};
 use crate::scratch::Buffer;
 use crate::tile::{Product, Start};
@@ -47,8 +48,12 @@ impl<'a> Dense<'a> {
             *place *= channel_stride(g.out_channels);
         }
         let input = with_input.then(|| {
+            let turned = |tap| g.kernel[0] * g.kernel[1] - 1 - tap;
             let convolution = Convolution::new(input_window(g), g.in_channels, g.batch, GROUP);
-            (pack_weights_turned(isa, g, saved.weights), convolution)
+            (
+                pack_weights_swapped(isa, g, saved.weights, turned),
+                convolution,
+            )
         });
         Dense {
             isa,
@@ -63,36 +68,6 @@ impl<'a> Dense<'a> {
     /// Values of a weight gradient: `[taps, channel_stride]`.
     fn weights_len(&self) -> usize {
         self.g.taps() * channel_stride(self.g.out_channels)
-    }
-
-    /// Values of the gradient of an image's sums: `[height, width, out_channels]`.
-    fn gradient_len(&self) -> usize {
-        self.g.used()[0] * self.g.used()[1] * self.g.out_channels
-    }
-
-    /// The gradient of one image's sums, behind bias and before ReLU and pooling.
-    fn gradient_of(&self, image: usize, sums: &mut [f32]) {
-        let g = self.g;
-        let (len, channels) = (g.output_len(), g.out_channels);
-        let size = [channels, len / channels];
-        let grad = slice(self.saved.grad, image, len);
-        if g.pool {
-            let mut pixels = Buffer::take(len);
-            transpose(self.isa, grad, size[1], &mut pixels, channels, size);
-            let sources = slice(self.saved.sources, image, g.sources_len());
-            unpool(self.isa, g, &pixels, sources, sums);
-        } else if g.relu {
-            let mut masked = Buffer::take(len);
-            relu_gradient(
-                self.isa,
-                slice(self.saved.out, image, len),
-                grad,
-                &mut masked,
-            );
-            transpose(self.isa, &masked, size[1], sums, channels, size);
-        } else {
-            transpose(self.isa, grad, size[1], sums, channels, size);
-        }
     }
 
     /// Adds the weight gradient of some images, `[taps, channel_stride]`: the sum over all pixels
@@ -112,7 +87,7 @@ impl<'a> Dense<'a> {
                     g.stride[1] * pixel,
                 ],
                 b: &gradients[region.first[0] * out_row + region.first[1] * out_pixel..],
-                b_step: [self.gradient_len(), out_row, out_pixel],
+                b_step: [gradient_len(self.g), out_row, out_pixel],
                 count: [x.len() / g.image_len(), region.count[0], region.count[1]],
                 columns: g.out_channels,
                 results: &region.taps,
@@ -152,6 +127,10 @@ impl<'a> Dense<'a> {
 }
 
 impl Method for Dense<'_> {
+    fn group(&self) -> usize {
+        GROUP
+    }
+
     fn sums_len(&self) -> usize {
         self.weights_len() + channel_stride(self.g.out_channels)
     }
@@ -160,16 +139,16 @@ impl Method for Dense<'_> {
         let (g, len) = (self.g, self.g.image_len());
         // Whole vectors are read from the last pixel on.
         let slack = channel_stride(g.out_channels);
-        let mut gradients = Buffer::zeroed(GROUP * self.gradient_len() + slack);
+        let mut gradients = Buffer::zeroed(GROUP * gradient_len(self.g) + slack);
         let (weights, bias) = sums.split_at_mut(self.weights_len());
         bias.fill(0.0);
         for first in images.clone().step_by(GROUP) {
             let group = first..images.end.min(first + GROUP);
             for (image, sums) in group
                 .clone()
-                .zip(gradients.chunks_exact_mut(self.gradient_len()))
+                .zip(gradients.chunks_exact_mut(gradient_len(self.g)))
             {
-                self.gradient_of(image, sums);
+                gradient_of(self.isa, g, self.saved, image, sums);
                 add_pixels(self.isa, sums, &mut bias[..g.out_channels]);
             }
             let x = &self.saved.x[first * len..][..group.len() * len];
@@ -193,54 +172,5 @@ impl Method for Dense<'_> {
     fn unpack(&self, sums: &[f32], weights: &mut [f32], bias: &mut [f32]) {
         unpack_weights(self.isa, self.g, sums, weights);
         bias.copy_from_slice(&sums[self.weights_len()..][..self.g.out_channels]);
-    }
-}
-
-per_isa! {
-    /// The gradient where the output is positive or NaN, else zero.
-    fn relu_gradient(out: &[f32], grad: &[f32], masked: &mut [f32]) = relu_gradient_body
-}
-
-#[inline(always)]
-fn relu_gradient_body(out: &[f32], grad: &[f32], masked: &mut [f32]) {
-    for ((masked, &out), &grad) in masked.iter_mut().zip(out).zip(grad) {
-        *masked = if out <= 0.0 { 0.0 } else { grad };
-    }
-}
-
-per_isa! {
-    /// Spreads pooled gradients to the places they come from; the other places become zero.
-    fn unpool(g: &Geometry, pixels: &[f32], sources: &[u8], sums: &mut [f32]) = unpool_body
-}
-
-#[inline(always)]
-fn unpool_body(g: &Geometry, pixels: &[f32], sources: &[u8], sums: &mut [f32]) {
-    let (channels, width) = (g.out_channels, g.output()[1]);
-    let row = POOL * width * channels;
-    let windows = pixels
-        .chunks_exact(channels)
-        .zip(sources.chunks_exact(channel_stride(channels)));
-    for (i, (grads, sources)) in windows.enumerate() {
-        let first = POOL * (i / width * row + i % width * channels);
-        for (place, at) in (0..).zip([0, channels, row, row + channels]) {
-            let pixel = &mut sums[first + at..][..channels];
-            for ((value, &grad), &source) in pixel.iter_mut().zip(grads).zip(sources) {
-                *value = if source == place { grad } else { 0.0 };
-            }
-        }
-    }
-}
-
-per_isa! {
-    /// Adds all pixels to `total`, channel by channel.
-    fn add_pixels(pixels: &[f32], total: &mut [f32]) = add_pixels_body
-}
-
-#[inline(always)]
-fn add_pixels_body(pixels: &[f32], total: &mut [f32]) {
-    for pixel in pixels.chunks_exact(total.len()) {
-        for (sum, value) in total.iter_mut().zip(pixel) {
-            *sum += value;
-        }
     }
 }

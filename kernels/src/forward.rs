@@ -10,6 +10,7 @@ use crate::region::Window;
 use crate::scratch::Buffer;
 use crate::tile::Start;
 use crate::transpose::transpose;
+use crate::winograd::{Spectrum, Winograd, are_moderate};
 
 /// A pooling window whose gradient ReLU stops.
 pub(crate) const NO_SOURCE: u8 = 4;
@@ -33,7 +34,7 @@ pub(crate) fn forward(
     out: &mut [f32],
     sources: &mut [u8],
 ) {
-    let batch = Batch::new(isa, g, weights, bias);
+    let batch = Batch::new(isa, g, x, weights, bias);
     let images = x.par_chunks(batch.group * g.image_len());
     let outputs = out.par_chunks_mut(batch.group * g.output_len());
     if sources.is_empty() {
@@ -55,24 +56,39 @@ pub(crate) fn forward(
 struct Batch<'a> {
     isa: Isa,
     g: &'a Geometry,
-    window: Window,
-    convolution: Convolution,
-    weights: Buffer,
+    method: Method,
     bias: Buffer,
     /// Images computed together.
     group: usize,
 }
 
+/// A way to compute the sums of some images, `[image, height, width, channel_stride]`.
+enum Method {
+    Direct {
+        window: Window,
+        convolution: Convolution,
+        weights: Buffer,
+    },
+    Winograd {
+        plan: Winograd,
+        weights: Spectrum,
+    },
+}
+
 impl<'a> Batch<'a> {
-    fn new(isa: Isa, g: &'a Geometry, weights: &[f32], bias: Option<&[f32]>) -> Self {
-        let window = g.window();
-        let group = if window.before == [0, 0] { 1 } else { GROUP };
+    fn new(isa: Isa, g: &'a Geometry, x: &[f32], weights: &[f32], bias: Option<&[f32]>) -> Self {
+        let plan = Winograd::plan(isa, g).filter(|_| are_moderate(isa, &[x, weights]));
+        let (method, group) = match plan {
+            Some(plan) => {
+                let weights = plan.weights(weights);
+                (Method::Winograd { plan, weights }, plan.group())
+            }
+            None => direct(isa, g, weights),
+        };
         Batch {
             isa,
             g,
-            window,
-            convolution: Convolution::new(window, g.out_channels, g.batch, group),
-            weights: pack_weights(isa, g, weights),
+            method,
             bias: pack_bias(g, bias),
             group,
         }
@@ -81,19 +97,34 @@ impl<'a> Batch<'a> {
     /// Computes some images.
     fn images(&self, images: &[f32], out: &mut [f32], sources: &mut [u8]) {
         let g = self.g;
-        let count = images.len() / g.image_len();
-        let pixels = pack_images(self.isa, g, &self.window, images);
-        let mut sums = Buffer::take(count * self.convolution.result_len());
-        let start = Start::Row(&self.bias);
-        self.convolution
-            .run(self.isa, count, &pixels, &self.weights, start, &mut sums);
-        let sums = sums.chunks_exact_mut(self.convolution.result_len());
+        let mut sums = self.sums(images);
+        let len = sums.len() / (images.len() / g.image_len());
+        let sums = sums.chunks_exact_mut(len);
         for (i, (sums, out)) in sums.zip(out.chunks_exact_mut(g.output_len())).enumerate() {
             let sources = match sources {
                 [] => &mut [],
                 _ => &mut sources[i * g.sources_len()..][..g.sources_len()],
             };
             self.finish(sums, out, sources);
+        }
+    }
+
+    /// The convolution with its bias.
+    fn sums(&self, images: &[f32]) -> Buffer {
+        match &self.method {
+            Method::Direct {
+                window,
+                convolution,
+                weights,
+            } => {
+                let count = images.len() / self.g.image_len();
+                let pixels = pack_images(self.isa, self.g, window, images);
+                let mut sums = Buffer::take(count * convolution.result_len());
+                let start = Start::Row(&self.bias);
+                convolution.run(self.isa, count, &pixels, weights, start, &mut sums);
+                sums
+            }
+            Method::Winograd { plan, weights } => plan.sums(images, weights, &self.bias),
         }
     }
 
@@ -114,6 +145,18 @@ impl<'a> Batch<'a> {
             transpose(self.isa, sums, stride, out, area, size);
         }
     }
+}
+
+/// The direct method, and the images it computes together.
+fn direct(isa: Isa, g: &Geometry, weights: &[f32]) -> (Method, usize) {
+    let window = g.window();
+    let group = if window.before == [0, 0] { 1 } else { GROUP };
+    let method = Method::Direct {
+        window,
+        convolution: Convolution::new(window, g.out_channels, g.batch, group),
+        weights: pack_weights(isa, g, weights),
+    };
+    (method, group)
 }
 
 per_isa! {

@@ -111,6 +111,13 @@ impl Geometry {
         }
     }
 
+    /// Pairs of outputs and taps, along one axis, that meet the image.
+    pub(crate) fn meetings(&self, axis: usize) -> usize {
+        let window = self.window();
+        let taps = |output| window.taps_at(axis, output).0.count;
+        (0..window.outputs[axis]).map(taps).sum()
+    }
+
     /// Values of one image.
     pub(crate) fn image_len(&self) -> usize {
         self.in_channels * self.input[0] * self.input[1]

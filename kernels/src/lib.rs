@@ -10,8 +10,10 @@
 //! # Inside
 //!
 //! - `attach` makes the kernels an operation of Burn; `block` falls back to Burn's own.
-//! - `forward` and `backward` run a batch in parallel. The gradients are computed by the method
-//!   `dense` (convolutions) or, behind max-pooling, `sparse` (only the places that were picked).
+//! - `forward` and `backward` run a batch in parallel. Square kernels of several channels go
+//!   through `winograd`, the others through `convolution`; their gradients are computed by the
+//!   method `dense` (convolutions) or, behind max-pooling, `sparse` (only the places that were
+//!   picked).
 //! - `region` plans a convolution so that zero padding costs nothing; `tile` and `patch` are the
 //!   arithmetic, written once over `lanes` and compiled for each instruction set of `isa`.
 //! - `pack` and `transpose` bring Burn's planes into pixels and back; `scratch` keeps buffers.
@@ -28,8 +30,10 @@ mod convolution;
 mod dense;
 mod forward;
 mod geometry;
+mod gradient;
 mod isa;
 mod lanes;
+mod magnitude;
 mod memory;
 mod pack;
 mod patch;
@@ -43,6 +47,7 @@ mod switch;
 mod tests;
 mod tile;
 mod transpose;
+mod winograd;
 
 pub use block::{Conv2dBlock, conv2d_block};
 pub use memory::keep_freed_memory;

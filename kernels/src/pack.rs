@@ -27,6 +27,28 @@ impl Deref for Pixels<'_> {
     }
 }
 
+/// An image of pixels, with room around it.
+#[derive(Clone, Copy)]
+pub(crate) struct Canvas {
+    /// Height and width.
+    pub size: [usize; 2],
+    /// Distance of two pixels.
+    pub pixel: usize,
+}
+
+impl Canvas {
+    /// Values of the canvas.
+    pub(crate) fn len(&self) -> usize {
+        self.size[0] * self.size[1] * self.pixel
+    }
+
+    /// Where a row of the image begins.
+    fn place(&self, g: &Geometry, y: usize) -> usize {
+        let [top, left, ..] = g.padding;
+        ((y + top) * self.size[1] + left) * self.pixel
+    }
+}
+
 /// Reorders images `[image, channels, height, width]`, adding the padding where the geometry
 /// stores it.
 pub(crate) fn pack_images<'a>(
@@ -40,70 +62,60 @@ pub(crate) fn pack_images<'a>(
     }
     let count = images.len() / g.image_len();
     let mut packed = Buffer::take(count * window.image_len());
+    if window.size != g.input {
+        packed.fill(0.0);
+    }
+    let canvas = Canvas {
+        size: window.size,
+        pixel: g.in_channels,
+    };
     let pixels = packed.chunks_exact_mut(window.image_len());
     for (image, pixels) in images.chunks_exact(g.image_len()).zip(pixels) {
-        pack_image(isa, g, window.size, image, pixels);
+        pack_image(isa, g, canvas, image, pixels);
     }
     Pixels::Packed(packed)
 }
 
-/// Reorders one image, with its padding if `canvas` is larger than the image.
+/// Reorders one image; what is around it stays as it is.
 pub(crate) fn pack_image(
     isa: Isa,
     g: &Geometry,
-    canvas: [usize; 2],
+    canvas: Canvas,
     image: &[f32],
     pixels: &mut [f32],
 ) {
-    let ([height, width], channels) = (g.input, g.in_channels);
-    let area = height * width;
-    if canvas == g.input {
-        return transpose(isa, image, area, pixels, channels, [channels, area]);
+    let (area, channels) = (g.input[0] * g.input[1], g.in_channels);
+    let size = [channels, area];
+    if canvas.size == g.input {
+        return transpose(isa, image, area, pixels, canvas.pixel, size);
     }
-    pixels.fill(0.0);
-    for y in 0..height {
-        let place = place_on(g, canvas, y);
-        transpose(
-            isa,
-            &image[y * width..],
-            area,
-            &mut pixels[place..],
-            channels,
-            [channels, width],
-        );
+    let mut dense = Buffer::take(area * canvas.pixel);
+    transpose(isa, image, area, &mut dense, canvas.pixel, size);
+    let row = g.input[1] * canvas.pixel;
+    for (y, from) in dense.chunks_exact(row).enumerate() {
+        pixels[canvas.place(g, y)..][..row].copy_from_slice(from);
     }
 }
 
-/// The reverse of [`pack_image`]: the image, without its padding.
+/// The reverse of [`pack_image`]: the image, without what is around it.
 pub(crate) fn unpack_image(
     isa: Isa,
     g: &Geometry,
-    canvas: [usize; 2],
+    canvas: Canvas,
     pixels: &[f32],
     image: &mut [f32],
 ) {
-    let ([height, width], channels) = (g.input, g.in_channels);
-    let area = height * width;
-    if canvas == g.input {
-        return transpose(isa, pixels, channels, image, area, [area, channels]);
+    let (area, channels) = (g.input[0] * g.input[1], g.in_channels);
+    let size = [area, channels];
+    if canvas.size == g.input {
+        return transpose(isa, pixels, canvas.pixel, image, area, size);
     }
-    for y in 0..height {
-        let place = place_on(g, canvas, y);
-        transpose(
-            isa,
-            &pixels[place..],
-            channels,
-            &mut image[y * width..],
-            area,
-            [width, channels],
-        );
+    let mut dense = Buffer::take(area * canvas.pixel);
+    let row = g.input[1] * canvas.pixel;
+    for (y, to) in dense.chunks_exact_mut(row).enumerate() {
+        to.copy_from_slice(&pixels[canvas.place(g, y)..][..row]);
     }
-}
-
-/// Where a row of the image begins on the canvas.
-fn place_on(g: &Geometry, canvas: [usize; 2], y: usize) -> usize {
-    let [top, left, ..] = g.padding;
-    ((y + top) * canvas[1] + left) * g.in_channels
+    transpose(isa, &dense, canvas.pixel, image, area, size);
 }
 
 /// Weights `[out, in, kernel height, kernel width]` as
@@ -141,9 +153,14 @@ pub(crate) fn unpack_weights(isa: Isa, g: &Geometry, packed: &[f32], weights: &m
     }
 }
 
-/// Weights turned by 180° and with the channels' roles swapped:
-/// `[kernel height, kernel width, out, channel_stride of in]`.
-pub(crate) fn pack_weights_turned(isa: Isa, g: &Geometry, weights: &[f32]) -> Buffer {
+/// Weights with the channels' roles swapped: `[tap, out, channel_stride of in]`, where a tap stands
+/// at the place that `order` gives it.
+pub(crate) fn pack_weights_swapped(
+    isa: Isa,
+    g: &Geometry,
+    weights: &[f32],
+    order: impl Fn(usize) -> usize,
+) -> Buffer {
     let (area, stride) = (g.kernel[0] * g.kernel[1], channel_stride(g.in_channels));
     let mut packed = Buffer::zeroed(area * g.out_channels * stride);
     let mut taps = Buffer::take(g.taps());
@@ -157,7 +174,7 @@ pub(crate) fn pack_weights_turned(isa: Isa, g: &Geometry, weights: &[f32]) -> Bu
             [g.in_channels, area],
         );
         for (tap, values) in taps.chunks_exact(g.in_channels).enumerate() {
-            let place = ((area - 1 - tap) * g.out_channels + o) * stride;
+            let place = (order(tap) * g.out_channels + o) * stride;
             packed[place..place + g.in_channels].copy_from_slice(values);
         }
     }

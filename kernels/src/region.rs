@@ -52,9 +52,11 @@ pub(crate) struct TapRegion {
 
 /// The taps of one output, along one axis, that meet the image.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Taps {
-    first: usize,
-    count: usize,
+pub(crate) struct Taps {
+    /// The first of them.
+    pub first: usize,
+    /// Their number.
+    pub count: usize,
 }
 
 /// Outputs along one axis that see the same taps, with the pixel that the first tap meets.
@@ -120,7 +122,7 @@ impl Window {
     }
 
     /// The taps of an output that meet the image, and the pixel that the first of them meets.
-    fn taps_at(&self, axis: usize, output: usize) -> (Taps, usize) {
+    pub(crate) fn taps_at(&self, axis: usize, output: usize) -> (Taps, usize) {
         let start = (output * self.stride[axis]).cast_signed() - self.before[axis];
         let spread = self.spread[axis];
         let pixel = start.max(0).cast_unsigned().div_ceil(spread);

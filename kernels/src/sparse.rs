@@ -3,33 +3,25 @@
 use std::cell::Cell;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use crate::backward::{Method, Saved, slice};
 use crate::convolution::GROUP;
 use crate::forward::NO_SOURCE;
 use crate::geometry::{Geometry, POOL, channel_stride};
-use crate::isa::{Isa, per_isa};
-use crate::pack::{pack_image, unpack_image};
+use crate::isa::Isa;
+use crate::magnitude::all_below;
+use crate::pack::{Canvas, pack_image, unpack_image};
 use crate::patch::{Patch, Picks};
 use crate::scratch::Buffer;
 
 /// Fewest taps for which picking pays: the patches must outweigh the lists.
 const MIN_TAPS: usize = 25;
 
-/// Values that are examined by one task.
-const CHECK_BLOCK: usize = 1 << 16;
-
 /// Whether only the picked places need to be visited.
 ///
 /// The others have a gradient of zero, which adds nothing unless it meets an infinity or NaN: then
 /// the product is NaN, as it would be in Burn's operations.
 pub(crate) fn is_sparse(isa: Isa, g: &Geometry, saved: &Saved<'_>) -> bool {
-    let finite = |values: &[f32]| {
-        values
-            .par_chunks(CHECK_BLOCK)
-            .all(|values| is_finite(isa, values))
-    };
+    let finite = |values: &[f32]| all_below(isa, values, f32::INFINITY);
     let places = g.batch * g.image_len();
     g.pool
         && g.taps() >= MIN_TAPS
@@ -39,31 +31,13 @@ pub(crate) fn is_sparse(isa: Isa, g: &Geometry, saved: &Saved<'_>) -> bool {
         && finite(saved.grad)
 }
 
-fn is_finite(isa: Isa, values: &[f32]) -> bool {
-    let mut largest = 0;
-    largest_magnitude(isa, values, &mut largest);
-    largest < f32::INFINITY.to_bits()
-}
-
-per_isa! {
-    /// The bits of the largest magnitude; those of infinity and NaN are larger than all others.
-    fn largest_magnitude(values: &[f32], largest: &mut u32) = largest_magnitude_body
-}
-
-#[inline(always)]
-fn largest_magnitude_body(values: &[f32], largest: &mut u32) {
-    *largest = values.iter().fold(*largest, |largest, value| {
-        largest.max(value.abs().to_bits())
-    });
-}
-
 /// The method that visits the picked places alone.
 pub(crate) struct Sparse<'a> {
     isa: Isa,
     g: &'a Geometry,
     saved: &'a Saved<'a>,
-    /// Height and width of an image with its padding.
-    canvas: [usize; 2],
+    /// An image with its padding.
+    canvas: Canvas,
     patch: Patch,
     /// For the input gradient: `[out, kernel height, patch stride]`.
     weights: Option<Buffer>,
@@ -74,12 +48,15 @@ pub(crate) struct Sparse<'a> {
 impl<'a> Sparse<'a> {
     /// Plans the gradients of a batch.
     pub(crate) fn new(isa: Isa, g: &'a Geometry, saved: &'a Saved<'a>, with_input: bool) -> Self {
-        let canvas = g.canvas();
+        let canvas = Canvas {
+            size: g.canvas(),
+            pixel: g.in_channels,
+        };
         let run = g.kernel[1] * g.in_channels;
         let patch = Patch {
             rows: g.kernel[0],
             run,
-            row_step: canvas[1] * g.in_channels,
+            row_step: canvas.size[1] * g.in_channels,
             stride: channel_stride(run),
         };
         let mut sparse = Sparse {
@@ -105,11 +82,6 @@ impl<'a> Sparse<'a> {
             self.g.stride[0] * self.patch.row_step,
             self.g.stride[1] * self.g.in_channels,
         ]
-    }
-
-    /// Values of an image with its padding.
-    fn canvas_len(&self) -> usize {
-        self.canvas[0] * self.canvas[1] * self.g.in_channels
     }
 
     /// Values of a filter: `[kernel height, patch stride]`.
@@ -142,7 +114,7 @@ impl<'a> Sparse<'a> {
         let mut pixels = self.canvases();
         for (image, pixels) in images
             .clone()
-            .zip(pixels.chunks_exact_mut(self.canvas_len()))
+            .zip(pixels.chunks_exact_mut(self.canvas.len()))
         {
             pack_image(
                 self.isa,
@@ -157,7 +129,7 @@ impl<'a> Sparse<'a> {
 
     /// Zeros for a group of images, with room for whole vectors behind the last.
     fn canvases(&self) -> Buffer {
-        Buffer::zeroed(GROUP * self.canvas_len() + self.patch.stride)
+        Buffer::zeroed(GROUP * self.canvas.len() + self.patch.stride)
     }
 
     /// Lists the picked places of one output channel in some images.
@@ -173,7 +145,7 @@ impl<'a> Sparse<'a> {
             let sources = sources[channel..]
                 .iter()
                 .step_by(channel_stride(self.g.out_channels));
-            let image = (i * self.canvas_len()) as u32;
+            let image = (i * self.canvas.len()) as u32;
             let [row, column] = self.steps().map(|step| step as u32);
             let offsets = [image, image + column, image + row, image + row + column, 0];
             for ((&value, &source), &window) in grad.iter().zip(sources).zip(&self.windows) {
@@ -214,7 +186,7 @@ impl<'a> Sparse<'a> {
         }
         LISTS.set(lists);
         if let (Some((_, canvases)), Some(input)) = (gradient, input) {
-            let canvases = canvases.chunks_exact(self.canvas_len());
+            let canvases = canvases.chunks_exact(self.canvas.len());
             for (pixels, image) in canvases.zip(input.chunks_exact_mut(g.image_len())) {
                 unpack_image(self.isa, g, self.canvas, pixels, image);
             }
@@ -234,6 +206,10 @@ thread_local! {
 }
 
 impl Method for Sparse<'_> {
+    fn group(&self) -> usize {
+        GROUP
+    }
+
     fn sums_len(&self) -> usize {
         self.g.out_channels * self.filter_len() + channel_stride(self.g.out_channels)
     }

@@ -34,6 +34,19 @@ pub(crate) struct Product<'a> {
     pub results: &'a [usize],
 }
 
+/// Products of the same shape, one after the other in their operands.
+#[derive(Clone, Copy)]
+pub(crate) struct Planes {
+    /// Number of products.
+    pub count: usize,
+    /// Distance of two left operands.
+    pub a: usize,
+    /// Distance of two right operands.
+    pub b: usize,
+    /// Distance of two results.
+    pub c: usize,
+}
+
 /// What a sum starts from.
 #[derive(Clone, Copy)]
 pub(crate) enum Start<'a> {
@@ -43,6 +56,13 @@ pub(crate) enum Start<'a> {
     Row(&'a [f32]),
     /// What is in the result already.
     Result,
+}
+
+/// Where the operands of a product begin.
+struct Operands {
+    a: *const f32,
+    b: *const f32,
+    c: *mut f32,
 }
 
 /// One tile of a product: what a kernel is called with.
@@ -109,19 +129,51 @@ impl Product<'_> {
     /// # Panics
     /// If an operand is too short for what the description reaches.
     pub(crate) fn run(&self, isa: Isa, start: Start<'_>, c: &mut [f32]) {
-        if self.rows.is_empty() || self.columns == 0 {
+        let planes = Planes {
+            count: 1,
+            a: 0,
+            b: 0,
+            c: 0,
+        };
+        self.run_planes(isa, planes, start, c);
+    }
+
+    /// Computes a product for each plane, of which the description is that of the first.
+    ///
+    /// # Panics
+    /// If an operand is too short for what the description reaches in the last plane.
+    pub(crate) fn run_planes(&self, isa: Isa, planes: Planes, start: Start<'_>, c: &mut [f32]) {
+        if self.rows.is_empty() || self.columns == 0 || planes.count == 0 {
             return;
         }
-        self.check(isa, start, c.len());
+        self.check(isa, planes, start, c.len());
+        let c = c.as_mut_ptr();
+        for plane in 0..planes.count {
+            let operands = Operands {
+                a: self.a.as_ptr().wrapping_add(plane * planes.a),
+                b: self.b.as_ptr().wrapping_add(plane * planes.b),
+                c: c.wrapping_add(plane * planes.c),
+            };
+            // SAFETY: `check` showed that every row and column of all planes is inside the
+            // operands.
+            unsafe { self.run_tiles(isa, operands, start) };
+        }
+    }
+
+    /// Computes one product tile by tile.
+    ///
+    /// # Safety
+    /// All that the description reaches must be inside the operands.
+    unsafe fn run_tiles(&self, isa: Isa, operands: Operands, start: Start<'_>) {
         let set = KernelSet::of(isa);
         let vectors = self.columns.div_ceil(isa.width());
         let mut column = 0;
         for block in even_blocks(vectors, set.max_vectors()) {
             let mut row = 0;
             for height in even_blocks(self.rows.len(), set.rows[block - 1]) {
-                let tile = self.tile(start, c, row, column);
-                // SAFETY: `check` showed that every row and column is inside the operands, and
-                // an `Isa` exists only where the CPU has its instructions.
+                let tile = self.tile(start, &operands, row, column);
+                // SAFETY: the caller vouches for the operands, and an `Isa` exists only where the
+                // CPU has its instructions.
                 unsafe { set.kernels[block - 1][height - 1](&tile) };
                 row += height;
             }
@@ -129,13 +181,13 @@ impl Product<'_> {
         }
     }
 
-    /// The tile that begins at `row` and `column`; `check` has shown them to be inside.
-    fn tile(&self, start: Start<'_>, c: &mut [f32], row: usize, column: usize) -> Tile {
+    /// The tile that begins at `row` and `column`.
+    fn tile(&self, start: Start<'_>, operands: &Operands, row: usize, column: usize) -> Tile {
         Tile {
-            a: self.a.as_ptr(),
+            a: operands.a,
             rows: self.rows[row..].as_ptr(),
             a_step: self.a_step,
-            b: self.b[column..].as_ptr(),
+            b: operands.b.wrapping_add(column),
             b_step: self.b_step,
             count: self.count,
             start: match start {
@@ -143,14 +195,15 @@ impl Product<'_> {
                 Start::Row(values) => TileStart::Row(values[column..].as_ptr()),
                 Start::Result => TileStart::Result,
             },
-            c: c[column..].as_mut_ptr(),
+            c: operands.c.wrapping_add(column),
             results: self.results[row..].as_ptr(),
         }
     }
 
     /// Panics unless all that the kernels will touch is inside the operands.
-    fn check(&self, isa: Isa, start: Start<'_>, c_len: usize) {
+    fn check(&self, isa: Isa, planes: Planes, start: Start<'_>, c_len: usize) {
         let width = self.columns.next_multiple_of(isa.width());
+        let [a, b, c] = [planes.a, planes.b, planes.c].map(|step| (planes.count - 1) * step);
         let most = |places: &[usize]| places.iter().copied().max().unwrap_or(0);
         let last = |step: [usize; 3]| -> usize {
             step.iter()
@@ -165,16 +218,19 @@ impl Product<'_> {
         );
         if self.count.iter().all(|&count| count > 0) {
             assert!(
-                most(self.rows) + last(self.a_step) < self.a.len(),
+                a + most(self.rows) + last(self.a_step) < self.a.len(),
                 "left operand is too short"
             );
             assert!(
-                last(self.b_step) + width <= self.b.len(),
+                b + last(self.b_step) + width <= self.b.len(),
                 "right operand is too short"
             );
         }
-        assert!(width <= self.b.len(), "right operand is too short");
-        assert!(most(self.results) + width <= c_len, "result is too short");
+        assert!(b + width <= self.b.len(), "right operand is too short");
+        assert!(
+            c + most(self.results) + width <= c_len,
+            "result is too short"
+        );
         if let Start::Row(values) = start {
             assert!(width <= values.len(), "row to start from is too short");
         }
