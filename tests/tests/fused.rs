@@ -1,0 +1,109 @@
+//! The built-in networks with and without the fused kernels.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, Mutex};
+
+use burn::data::dataloader::DataLoader;
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use dataset::{Normalization, Part, Split};
+use exporter::{Exporter, dims};
+use kernels::{fused_calls, set_enabled};
+use models::{Architecture, Network};
+use tests::fixture;
+use trainer::{Batches, Optimizer, cross_entropy};
+
+/// The switch and the counter are the process's; tests take turns.
+static SWITCH: Mutex<()> = Mutex::new(());
+
+/// That of the tutorials that train by plain gradient descent.
+const RATE: f64 = 0.01;
+const STEPS: usize = 50;
+/// Two epochs of the fixture's 600 images.
+const BATCH: usize = 24;
+
+/// Runs `action` with or without the fused kernels, and makes sure of it.
+fn with_kernels<T>(fused: bool, action: impl FnOnce() -> T) -> T {
+    let before = fused_calls();
+    set_enabled(fused);
+    let result = action();
+    set_enabled(true);
+    assert_eq!(fused_calls() > before, fused);
+    result
+}
+
+/// The loss of each of the first steps.
+fn losses(architecture: &Architecture, network: Network, images: &Arc<Split>) -> Vec<f32> {
+    let device = Device::flex().autodiff();
+    let members = (0..images.images().len() as u32).collect();
+    let normalization = Normalization::unit(1);
+    let batches =
+        Batches::new(Arc::clone(images), members, normalization, BATCH, device).shuffled(1);
+    assert_eq!(architecture.input(), images.images().image_shape());
+    let mut network = network;
+    let mut optimizer = Optimizer::Sgd(Default::default()).init();
+    let epochs = [1, 2].into_iter().flat_map(|epoch| {
+        batches.set_epoch(epoch);
+        batches.iter().collect::<Vec<_>>()
+    });
+    epochs
+        .map(|batch| {
+            let batch = batch.unwrap();
+            let logits = network.forward(batch.images);
+            let loss = cross_entropy(logits, batch.targets, 0.0).mean();
+            let gradients = GradientsParams::from_grads(loss.backward(), &network);
+            network = optimizer.step(RATE, network.clone(), gradients);
+            loss.into_scalar()
+        })
+        .collect()
+}
+
+fn networks() -> impl Iterator<Item = (&'static str, Architecture)> {
+    models::BUILT_IN.into_iter().map(|(name, _)| {
+        let spec = models::built_in(name).unwrap();
+        (name, spec.resolve([1, 28, 28]).unwrap())
+    })
+}
+
+#[test]
+fn training_goes_the_same_way_with_and_without_the_fused_kernels() {
+    let _turn = SWITCH.lock().unwrap();
+    let classes = 10;
+    let images = Arc::new(dataset::load_split(&fixture(), Part::Train, classes).unwrap());
+    let device = Device::flex();
+    for (name, architecture) in networks() {
+        device.seed(1);
+        let network = architecture.init(&device.clone().autodiff()).materialize();
+        let fused = with_kernels(true, || losses(&architecture, network.clone(), &images));
+        let plain = with_kernels(false, || losses(&architecture, network, &images));
+        assert_eq!(fused.len(), STEPS);
+        for (step, (fused, plain)) in fused.iter().zip(&plain).enumerate() {
+            let difference = (fused - plain).abs();
+            assert!(
+                difference < 1e-4,
+                "{name}, step {step}: {fused}, not {plain}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_exported_bytes_are_the_same_with_and_without_the_fused_kernels() {
+    let _turn = SWITCH.lock().unwrap();
+    for (name, architecture) in networks() {
+        let network = architecture.init(&Device::flex()).valid();
+        let bytes = |fused| {
+            set_enabled(fused);
+            let forward = |network: &Network, images: Tensor<4>| network.forward(images);
+            let exporter = Exporter::new().input("image", dims!["batch", 1, 28, 28]);
+            let model = exporter.output("logits").export(&network, forward).unwrap();
+            set_enabled(true);
+            model.to_bytes()
+        };
+        assert!(
+            bytes(true) == bytes(false),
+            "{name} is exported in two ways"
+        );
+    }
+}
