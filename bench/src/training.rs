@@ -132,14 +132,17 @@ impl Training {
         };
         let folder = std::env::temp_dir().join(format!("burnish-bench-{}", std::process::id()));
         let started = Instant::now();
-        let summary = trainer::train(&trainer::Job {
+        let (summary, _) = trainer::train(&trainer::Job {
             architecture: &self.architecture,
             train: Arc::clone(&self.train),
             test: Arc::clone(&self.test),
             normalization: Normalization::unit(1),
             dataset: Sha256::of_bytes(b""),
             settings: &settings,
+            description: serde_json::Value::Null,
             folder: &folder,
+            fresh: true,
+            stop: Arc::default(),
         })?;
         let seconds = started.elapsed().as_secs_f64();
         std::fs::remove_dir_all(&folder).context("removing the weights of the epoch")?;
