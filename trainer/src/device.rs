@@ -11,7 +11,8 @@ use crate::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeviceName {
-    /// The first that is compiled in and found of CUDA, Metal, Vulkan, CPU.
+    /// The first GPU that is compiled in and found by CUDA, Metal or Vulkan,
+    /// else the CPU.
     #[default]
     Auto,
     /// The CPU, through Burn's `flex`.
@@ -50,10 +51,12 @@ impl fmt::Display for DeviceName {
 /// When the named device is not compiled in, or not on this machine.
 pub fn resolve(name: DeviceName) -> Result<(DeviceName, Device), Error> {
     match name {
-        DeviceName::Auto => Ok([DeviceName::Cuda, DeviceName::Metal, DeviceName::Vulkan]
-            .into_iter()
-            .find_map(|name| resolve(name).ok())
-            .unwrap_or_else(|| (DeviceName::Cpu, Device::flex()))),
+        DeviceName::Auto => {
+            let gpu = cuda().map(|device| (DeviceName::Cuda, device));
+            let gpu = gpu.or_else(|_| metal().map(|device| (DeviceName::Metal, device)));
+            let gpu = gpu.or_else(|_| vulkan_gpu().map(|device| (DeviceName::Vulkan, device)));
+            Ok(gpu.unwrap_or_else(|_| (DeviceName::Cpu, Device::flex())))
+        }
         DeviceName::Cpu => Ok((name, Device::flex())),
         DeviceName::Cuda => cuda().map(|device| (name, device)),
         DeviceName::Metal => metal().map(|device| (name, device)),
@@ -94,18 +97,43 @@ fn metal() -> Result<Device, Error> {
     )
 }
 
+#[cfg(feature = "vulkan")]
+fn vulkan() -> Result<Device, Error> {
+    vulkan_adapter().map(|(device, _)| device)
+}
+
+/// Where Vulkan is only emulated, the CPU itself is many times faster.
+#[cfg(feature = "vulkan")]
+fn vulkan_gpu() -> Result<Device, Error> {
+    match vulkan_adapter()? {
+        (device, true) => Ok(device),
+        (_, false) => Err(NO_VULKAN),
+    }
+}
+
+#[cfg(feature = "vulkan")]
+const NO_VULKAN: Error = Error::DeviceNotFound {
+    device: "vulkan",
+    reason: "`vulkaninfo --summary` lists the drivers and devices that are there",
+};
+
+/// The best Vulkan device, and whether it is a GPU; opened once in a process.
+///
 /// Shaders are compiled from WGSL. Burn's own SPIR-V compiler (its feature
 /// `vulkan`) emits shared memory that is no valid SPIR-V for drivers without
 /// `VK_KHR_workgroup_memory_explicit_layout`, and they crash on it.
 #[cfg(feature = "vulkan")]
-fn vulkan() -> Result<Device, Error> {
-    Device::wgpu_options()
-        .graphics_api(burn::tensor::wgpu::WgpuBackend::Vulkan)
-        .init()
-        .map_err(|_| Error::DeviceNotFound {
-            device: "vulkan",
-            reason: "`vulkaninfo --summary` lists the drivers and devices that are there",
-        })
+fn vulkan_adapter() -> Result<(Device, bool), Error> {
+    use burn::tensor::wgpu::{WgpuBackend, wgpu::DeviceType};
+
+    static ADAPTER: std::sync::OnceLock<Option<(Device, bool)>> = std::sync::OnceLock::new();
+    let open = || {
+        let options = Device::wgpu_options().graphics_api(WgpuBackend::Vulkan);
+        let (device, setup) = options.init_with_setup().ok()?;
+        let is_gpu = setup.adapter.get_info().device_type != DeviceType::Cpu;
+        Some((device, is_gpu))
+    };
+    ADAPTER.get_or_init(open).clone().ok_or(NO_VULKAN)
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -121,4 +149,9 @@ fn metal() -> Result<Device, Error> {
 #[cfg(not(feature = "vulkan"))]
 fn vulkan() -> Result<Device, Error> {
     Err(Error::DeviceNotCompiled { device: "vulkan" })
+}
+
+#[cfg(not(feature = "vulkan"))]
+fn vulkan_gpu() -> Result<Device, Error> {
+    vulkan()
 }
