@@ -32,19 +32,25 @@ fn classifier() -> Result<OnnxModel, ExportError> {
     Exporter::new()
         .input("image", dims!["batch", 3, 16, 16])
         .output("scores")
-        .export(&Classifier::default(), |network, x: Tensor<4>| network.forward(x))
+        .export(&Classifier::default(), |network, x: Tensor<4>| {
+            network.forward(x)
+        })
 }
 
 fn autoencoder() -> Result<OnnxModel, ExportError> {
     Exporter::new()
         .input("image", dims!["batch", 1, 8, 8])
         .output("again")
-        .export(&Autoencoder::default(), |network, x: Tensor<4>| network.forward(x))
+        .export(&Autoencoder::default(), |network, x: Tensor<4>| {
+            network.forward(x)
+        })
 }
 
 fn reader() -> Result<OnnxModel, ExportError> {
     Exporter::new()
         .input("words", dims!["batch", "length"])
         .output("scores")
-        .export(&Reader::default(), |network, x: Tensor<2, Int>| network.forward(x))
+        .export(&Reader::default(), |network, x: Tensor<2, Int>| {
+            network.forward(x)
+        })
 }

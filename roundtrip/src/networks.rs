@@ -125,6 +125,7 @@ impl Reader {
         let x = self.norm.forward(self.words.forward(words));
         let (query, key) = (self.query.forward(x.clone()), self.key.forward(x.clone()));
         let weights = activation::softmax(query.matmul(key.swap_dims(1, 2)) * 0.25, 2);
-        self.head.forward(weights.matmul(self.value.forward(x.clone())) + x)
+        self.head
+            .forward(weights.matmul(self.value.forward(x.clone())) + x)
     }
 }

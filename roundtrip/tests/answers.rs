@@ -10,12 +10,17 @@ fn images<const D: usize>(shape: [usize; D]) -> Tensor<D> {
 
 fn assert_equal<const D: usize>(found: Tensor<D>, expected: Tensor<D>) {
     let tolerance = Tolerance::<f32>::absolute(1e-5);
-    found.into_data().assert_approx_eq(&expected.into_data(), tolerance);
+    found
+        .into_data()
+        .assert_approx_eq(&expected.into_data(), tolerance);
 }
 
 #[test]
 fn the_classifier_comes_back() {
-    let (network, generated) = (Classifier::default(), generated::classifier::Model::default());
+    let (network, generated) = (
+        Classifier::default(),
+        generated::classifier::Model::default(),
+    );
     for batch in [1, 4, 9] {
         let image = images([batch, 3, 16, 16]);
         assert_equal(generated.forward(image.clone()), network.forward(image));
@@ -24,7 +29,10 @@ fn the_classifier_comes_back() {
 
 #[test]
 fn the_autoencoder_comes_back() {
-    let (network, generated) = (Autoencoder::default(), generated::autoencoder::Model::default());
+    let (network, generated) = (
+        Autoencoder::default(),
+        generated::autoencoder::Model::default(),
+    );
     for batch in [1, 4, 9] {
         let image = images([batch, 1, 8, 8]);
         assert_equal(generated.forward(image.clone()), network.forward(image));
