@@ -253,6 +253,59 @@ fn assert_same_on_all_threads(g: &Geometry) {
     assert_eq!(one, with_threads(4));
 }
 
+/// The sum of the outputs' products with `grad`, whose derivatives are the gradients.
+fn objective(g: &Geometry, operands: &Operands) -> f64 {
+    let Operands {
+        x,
+        weights,
+        bias,
+        grad,
+    } = operands;
+    let out = reference::forward(g, x, weights, bias);
+    let products = out
+        .iter()
+        .zip(grad)
+        .map(|(out, &grad)| out * f64::from(grad));
+    products.sum()
+}
+
+/// The formula is linear in every single operand as long as no maximum changes, so that differences
+/// over steps that `f32` holds exactly are its derivatives.
+#[test]
+fn the_formulas_gradients_are_finite_differences() {
+    const STEP: f32 = 1.0 / (1 << 20) as f32;
+    let g = Geometry {
+        batch: 2,
+        in_channels: 2,
+        input: [7, 6],
+        out_channels: 3,
+        stride: [2, 1],
+        padding: [1, 0, 2, 1],
+        ..mnist_block()
+    };
+    let operands = |nudge: &dyn Fn(&mut Operands)| {
+        let mut operands = Operands::new(&g, 9, false);
+        let all = [&mut operands.x, &mut operands.weights, &mut operands.bias];
+        for value in all.into_iter().flatten() {
+            *value = (*value * 1024.0).round() / 1024.0;
+        }
+        nudge(&mut operands);
+        operands
+    };
+    let exact = operands(&|_| ());
+    let gradients = reference::backward(&g, &exact.x, &exact.weights, &exact.bias, &exact.grad);
+    let check = |expected: &[f64], of: fn(&mut Operands) -> &mut [f32]| {
+        for (i, expected) in expected.iter().enumerate() {
+            let at = |step: f32| objective(&g, &operands(&|operands| of(operands)[i] += step));
+            let slope = (at(STEP) - at(-STEP)) / f64::from(2.0 * STEP);
+            assert!((slope - expected).abs() < 1e-6, "{slope}, not {expected}");
+        }
+    };
+    check(&gradients.input, |operands| &mut operands.x);
+    check(&gradients.weight, |operands| &mut operands.weights);
+    check(&gradients.bias, |operands| &mut operands.bias);
+}
+
 /// Compares all instruction sets with the formula.
 fn check(g: &Geometry, operands: &Operands) {
     let Operands {

@@ -25,9 +25,6 @@ pub(crate) fn transpose(
     if rows == 0 || columns == 0 {
         return;
     }
-    if rows < BLOCK || columns < BLOCK {
-        return transpose_values(from, from_step, to, to_step, size);
-    }
     match isa.kind() {
         Kind::Portable => transpose_values(from, from_step, to, to_step, size),
         #[cfg(target_arch = "x86_64")]
@@ -40,13 +37,20 @@ pub(crate) fn transpose(
                 (columns - 1) * to_step + rows <= to.len(),
                 "target is too short"
             );
+            let block = [rows.min(BLOCK), columns.min(BLOCK)];
             for column in block_starts(columns) {
                 for row in block_starts(rows) {
                     let from = from[row * from_step + column..].as_ptr();
                     let to = to[column * to_step + row..].as_mut_ptr();
                     // SAFETY: the asserts above put the whole block inside both slices, and
                     // such an `Isa` exists only where the CPU has AVX2.
-                    unsafe { avx2::transpose_block(from, from_step, to, to_step) };
+                    unsafe {
+                        if block == [BLOCK; 2] {
+                            avx2::transpose_block(from, from_step, to, to_step);
+                        } else {
+                            avx2::transpose_part(from, from_step, to, to_step, block);
+                        }
+                    }
                 }
             }
         }
@@ -55,7 +59,7 @@ pub(crate) fn transpose(
 
 /// Where blocks begin that cover `size` places; the last may overlap the one before it.
 fn block_starts(size: usize) -> impl Iterator<Item = usize> {
-    (0..size.div_ceil(BLOCK)).map(move |block| (block * BLOCK).min(size - BLOCK))
+    (0..size.div_ceil(BLOCK)).map(move |block| (block * BLOCK).min(size.saturating_sub(BLOCK)))
 }
 
 /// Value by value, a few columns at a time so that source lines stay in cache.

@@ -1,8 +1,9 @@
 //! Transposing 8×8 values in registers.
 
 use std::arch::x86_64::{
-    __m256, _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_setzero_ps, _mm256_shuffle_ps,
-    _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    __m256, __m256i, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps,
+    _mm256_permute2f128_ps, _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps,
+    _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
 /// Transposes a block of 8×8 values.
@@ -26,6 +27,40 @@ pub(super) unsafe fn transpose_block(
         // SAFETY: as above.
         unsafe { _mm256_storeu_ps(to.add(i * to_step), column) };
     }
+}
+
+/// Transposes a block of at most 8×8 values, `size` = [rows, columns].
+///
+/// # Safety
+/// `from` must be readable for `rows` rows of `columns` values and `to` writable for `columns` rows
+/// of `rows` values, and the CPU must have AVX2.
+#[target_feature(enable = "avx2")]
+pub(super) unsafe fn transpose_part(
+    from: *const f32,
+    from_step: usize,
+    to: *mut f32,
+    to_step: usize,
+    size: [usize; 2],
+) {
+    let [in_row, in_column] = [mask(size[1]), mask(size[0])];
+    let mut rows = [_mm256_setzero_ps(); 8];
+    for (i, row) in rows.iter_mut().enumerate().take(size[0]) {
+        // SAFETY: the caller vouches for this row, and the mask leaves out what is behind it.
+        *row = unsafe { _mm256_maskload_ps(from.add(i * from_step), in_row) };
+    }
+    for (i, column) in transposed(rows).into_iter().enumerate().take(size[1]) {
+        // SAFETY: as above.
+        unsafe { _mm256_maskstore_ps(to.add(i * to_step), in_column, column) };
+    }
+}
+
+/// A mask of the first `count` values, at most eight.
+#[target_feature(enable = "avx2")]
+fn mask(count: usize) -> __m256i {
+    const SIGNS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let signs: &[i32] = &SIGNS[8 - count..][..8];
+    // SAFETY: the slice is eight values.
+    unsafe { _mm256_loadu_si256(signs.as_ptr().cast()) }
 }
 
 /// The columns of eight rows: pairs of values, then fours, then halves of the register are
