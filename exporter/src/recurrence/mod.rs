@@ -5,6 +5,7 @@
 //! operation, which ONNX has for sequences of any length.
 
 mod cell;
+mod directions;
 mod producers;
 mod unrolled;
 
@@ -15,6 +16,7 @@ use burn::backend::ir::{CustomOpIr, OperationIr};
 
 use cell::Step;
 pub(crate) use cell::{CellKind, Function};
+pub(crate) use directions::join;
 use producers::Producers;
 use unrolled::{Unrolled, unrolled};
 
@@ -25,14 +27,25 @@ use unrolled::{Unrolled, unrolled};
 /// the recurrent weights [hidden, hidden] and their bias; and with `initial`
 /// the states [batch, hidden] at the start. Its results are the hidden states
 /// [batch, length, hidden] and the states [batch, hidden] at the end.
+///
+/// In both directions, the weights and states of the second follow those of the
+/// first, and the hidden states are [batch, length, 2 · hidden].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Recurrence {
     pub kind: CellKind,
     /// In the order of ONNX's `activations`.
     pub functions: Vec<Function>,
-    pub reverse: bool,
+    pub direction: Direction,
     pub bias: bool,
     pub initial: bool,
+}
+
+/// How a sequence is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Forward,
+    Reverse,
+    Both,
 }
 
 impl Recurrence {
@@ -42,6 +55,20 @@ impl Recurrence {
             CellKind::Rnn => "RNN",
             CellKind::Gru { .. } => "GRU",
             CellKind::Lstm { .. } => "LSTM",
+        }
+    }
+
+    /// How many operands each of the cell's gates has.
+    pub fn operands_of_gate(&self) -> usize {
+        if self.bias { 4 } else { 2 }
+    }
+
+    /// How many gates have weights, in each direction.
+    pub fn gates(&self) -> usize {
+        match self.kind {
+            CellKind::Rnn => 1,
+            CellKind::Gru { .. } | CellKind::Lstm { coupled: true } => 3,
+            CellKind::Lstm { coupled: false } => 4,
         }
     }
 
@@ -125,7 +152,10 @@ fn layer(
     let recurrence = Recurrence {
         kind: first.cell.kind,
         functions: first.cell.functions.clone(),
-        reverse,
+        direction: match reverse {
+            false => Direction::Forward,
+            true => Direction::Reverse,
+        },
         bias: first.cell.has_bias()?,
         initial,
     };

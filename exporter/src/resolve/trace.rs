@@ -44,8 +44,9 @@ impl Trace {
         let operations = untie(&capture);
         let operations = linear::fold(operations, &capture.outputs);
         let is_constant = |id| capture.values.contains_key(&id) && !capture.inputs.contains(&id);
-        let (operations, found) = recurrence::fold(operations, is_constant);
+        let (operations, mut found) = recurrence::fold(operations, is_constant);
         let operations = dead::remove(operations, &capture.outputs);
+        let operations = recurrence::join(operations, &capture.outputs, &mut found.layers);
         let mut numbering = Numbering::default();
         // The inputs come first, so that they are numbered alike whether used
         // or not.

@@ -9,13 +9,14 @@ mod batch_norm;
 mod cleanup;
 mod normalization;
 mod pattern;
+mod recurrent;
 
 use crate::node::Program;
 use crate::opset::Opset;
 use pattern::{Editor, Rule};
 
 /// Each is one pattern.
-const PATTERNS: [Rule; 13] = [
+const PATTERNS: [Rule; 14] = [
     batch_norm::fold_into_convolution,
     normalization::instance_norm,
     normalization::instance_norm_of_image,
@@ -29,6 +30,7 @@ const PATTERNS: [Rule; 13] = [
     activation::hard_swish,
     attention::scaled_dot_products,
     attention::multi_head,
+    recurrent::stacked_states,
 ];
 
 /// Applies the rules until none applies.

@@ -171,6 +171,26 @@ fn export<M: Module>(
 }
 
 #[test]
+fn layers_on_layers_match_burn() {
+    let device = Device::flex();
+    let layers = (
+        BiLstmConfig::new(6, 8, true).init(&device),
+        GruConfig::new(16, 4, true).init(&device),
+    );
+    case("stack").module(sequence(), &layers, sequences, |(first, second), x| {
+        let (states, _) = first.forward(x, None);
+        second.forward(states, None)
+    });
+    let relu = BiLstmConfig::new(6, 8, false)
+        .with_cell_activation(ActivationConfig::Relu)
+        .with_input_forget(true)
+        .init(&device);
+    case("both, coupled").module(sequence(), &relu, sequences, |layer, x| {
+        layer.forward(x, None).1.hidden
+    });
+}
+
+#[test]
 fn a_layer_is_one_operator() {
     let layer = LstmConfig::new(6, 8, true).init(&Device::flex());
     let model = export("t", &layer, |layer, x| layer.forward(x, None).0).unwrap();
@@ -179,6 +199,17 @@ fn a_layer_is_one_operator() {
     assert_eq!(
         operators,
         expected.map(|(name, count)| (name.to_owned(), count))
+    );
+    let both = BiLstmConfig::new(6, 8, true).init(&Device::flex());
+    let model = export("t", &both, |layer, x| {
+        let (states, last) = layer.forward(x, None);
+        states + last.cell.sum_dim(2).sum_dim(0).swap_dims(0, 1)
+    });
+    let operators = model.unwrap().summary().operators;
+    assert_eq!(operators["LSTM"], 1);
+    assert!(
+        !operators.contains_key("Gather"),
+        "states are stacked already"
     );
     let columns = LstmConfig::new(6, 8, true).with_batch_first(false);
     let columns = columns.init(&Device::flex());
