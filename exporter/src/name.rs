@@ -95,7 +95,7 @@ fn operand_name(op_type: &str, position: usize) -> &'static str {
         ("Pad", 1) => "pads",
         ("Tile", 1) => "repeats",
         ("TopK", 1) => "k",
-        ("CumSum", 1) => "axis",
+        ("CumSum" | "CumProd", 1) => "axis",
         ("Clip", 1) => "min",
         ("Clip", 2) => "max",
         ("Gather" | "GatherElements" | "GatherND", 1) => "indices",

@@ -89,9 +89,9 @@ fn all_unsupported_operations_are_listed_at_once() {
     assert_eq!(
         error.to_string(),
         "3 operations of the graph cannot be written in ONNX opset 18:\n\
-         - CumProd near `0` (f32[batch, 3]): ONNX has no cumulative product, only a cumulative sum\n\
+         - CumProd near `0` (f32[batch, 3]): a cumulative product came with opset 26; choose that or a newer one\n\
          - Random (): random numbers differ from run to run, and ONNX cannot be told Burn's generator\n\
-         - CumMax near `0` (f32[batch, 3]): ONNX has no cumulative maximum, only a cumulative sum"
+         - CumMax near `0` (f32[batch, 3]): ONNX has no cumulative maximum, only a cumulative sum and product"
     );
     let ExportError::Unsupported { operations, .. } = error else {
         panic!("another error");

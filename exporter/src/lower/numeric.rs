@@ -12,6 +12,9 @@ use super::reduce;
 use crate::graph::ValueId;
 use crate::node::Node;
 
+/// The first opset with `CumProd`.
+const CUM_PROD: u8 = 26;
+
 pub(super) fn lower(cx: &mut Context, op: &NumericOperationIr) -> Lowered {
     use NumericOperationIr as N;
     match op {
@@ -71,14 +74,14 @@ pub(super) fn lower(cx: &mut Context, op: &NumericOperationIr) -> Lowered {
         N::ArgSort(op) => reduce::arg_sort(cx, op),
         N::SortWithIndices(op) => reduce::sort_with_indices(cx, op),
         N::IntRandom(_) => refuse(RANDOM),
-        N::CumProd(_) => refuse(cumulative("product")),
+        N::CumProd(op) => cumulative_product(cx, op),
         N::CumMin(_) => refuse(cumulative("minimum")),
         N::CumMax(_) => refuse(cumulative("maximum")),
     }
 }
 
 fn cumulative(what: &str) -> String {
-    format!("ONNX has no cumulative {what}, only a cumulative sum")
+    format!("ONNX has no cumulative {what}, only a cumulative sum and product")
 }
 
 fn unary(cx: &mut Context, op_type: &'static str, op: &UnaryOpIr) -> Lowered {
@@ -121,6 +124,16 @@ fn clamp(cx: &mut Context, op: &ClampOpIr) -> Lowered {
 fn cumulative_sum(cx: &mut Context, op: &DimOpIr) -> Lowered {
     let axis = cx.integer(op.axis as i64);
     cx.apply_to("CumSum", [(&op.input).into(), axis], &op.out)
+}
+
+fn cumulative_product(cx: &mut Context, op: &DimOpIr) -> Lowered {
+    if !cx.has(CUM_PROD) {
+        return refuse(format!(
+            "a cumulative product came with opset {CUM_PROD}; choose that or a newer one"
+        ));
+    }
+    let axis = cx.integer(op.axis as i64);
+    cx.apply_to("CumProd", [(&op.input).into(), axis], &op.out)
 }
 
 /// Pads are all begins, then all ends, in the order of the axes.

@@ -8,7 +8,7 @@ use burn::tensor::ops::{
 };
 use burn::tensor::{DType, Int, Tensor, TensorData, module};
 use exporter::{Dim, dims};
-use tests::export::{integers, normal, uniform};
+use tests::export::{distinct, integers, normal, uniform};
 
 use crate::row::{Kind, Row, Start, row};
 
@@ -138,13 +138,13 @@ fn pools() -> Vec<Row> {
         start("MaxPool1dWithIndices", "Mul MaxPool Mod").with(
             &[dims!["n", 4, 12]],
             2,
-            |n| normal([n, 4, 12]),
+            |n| distinct([n, 4, 12]),
             |x: Tensor<3>| module::max_pool1d_with_indices(x, MaxPoolOptions::new([3])),
         ),
         start("MaxPool2dWithIndices", "Mul Mul MaxPool Mod").with(
             &[dims!["n", 4, 9, 7]],
             2,
-            |n| normal([n, 4, 9, 7]),
+            |n| distinct([n, 4, 9, 7]),
             |x: Tensor<4>| module::max_pool2d_with_indices(x, MaxPoolOptions::new([3, 2])),
         ),
         line("AdaptiveAvgPool1d", "MatMul", |x| {
