@@ -1,6 +1,9 @@
 //! Numbers of other widths than 32 bits.
 
 use burn::module::Module;
+use burn::nn::attention::{
+    MhaInput, MultiHeadAttention, MultiHeadAttentionConfig, generate_autoregressive_mask,
+};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{
@@ -71,6 +74,27 @@ fn half_networks_are_near_and_of_half_the_size() {
             tensors.map(|tensor| tensor.raw_data.len()).max().unwrap()
         };
         assert_eq!(elements(&model) * 2, elements(&whole));
+    }
+}
+
+#[test]
+fn half_attention_is_near() {
+    let layer = MultiHeadAttentionConfig::new(12, 3).init(&Device::flex());
+    let forward = |layer: &MultiHeadAttention, x: Tensor<3>| {
+        let [n, t, _] = x.dims();
+        let mask = generate_autoregressive_mask(n, t, &x.device());
+        let first = layer.forward(MhaInput::self_attn(x)).context;
+        let masked = MhaInput::self_attn(first).mask_attn(mask);
+        layer.forward(masked).context
+    };
+    for version in [18, 23] {
+        let exporter = Exporter::new().opset(Opset::new(version).unwrap());
+        let exporter = exporter.input("x", dims!["n", "t", 12]).output("y").half();
+        let model = exporter.export(&layer, forward).unwrap();
+        let mut session = session(&model.to_bytes()).unwrap();
+        let samples = Samples::new().tolerance(HALF);
+        let verified = model.verify(&layer, forward, &mut session, &samples);
+        verified.unwrap_or_else(|error| panic!("opset {version}: {error}"));
     }
 }
 
