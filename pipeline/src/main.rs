@@ -46,7 +46,7 @@ struct Target {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return diagnostics::usage(&error),
+        Err(error) => return runtime::cli::usage(&error),
     };
     // Training allocates the same sizes in every step.
     kernels::keep_freed_memory();

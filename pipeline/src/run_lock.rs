@@ -2,18 +2,24 @@
 //! lock and lets go of it when the process ends, however it ends.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Name of the file that is locked; it stays, empty of meaning, when the lock
-/// is let go.
+use same_file::Handle;
+
+/// Name of the file that is locked while a run is at work.
 const FILE: &str = ".running";
 
-/// The right to write into a folder of results.
+/// The right to write into a folder of results. Given back, the file that was
+/// locked is deleted, and the folders that were made for it if they are empty.
 #[derive(Debug)]
 pub(crate) struct RunLock {
+    /// Holds the lock while it is open.
     _file: File,
+    path: PathBuf,
+    /// Folders that were not there before, the innermost first.
+    made: Vec<PathBuf>,
 }
 
 /// The folder is another run's.
@@ -40,32 +46,67 @@ pub enum Error {
 impl RunLock {
     /// Takes the lock of `folder`; waits for it where `wait` says so.
     pub(crate) fn take(folder: &Path, wait: bool) -> Result<Self, Error> {
-        fs::create_dir_all(folder).map_err(artifact::Error::new("create the folder", folder))?;
         let path = folder.join(FILE);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(artifact::Error::new("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) if wait => {
-                eprintln!("waiting: {}", held(folder, &mut file));
-                file.lock().map_err(artifact::Error::new("lock", &path))?;
+        let missing = folder.ancestors().take_while(|folder| !folder.exists());
+        let made = missing.map(Path::to_owned).collect();
+        let mut file = loop {
+            // Whoever held the lock before deletes the file and the folder.
+            match open_locked(folder, &path, wait)? {
+                Some(file) if is_at(&file, &path) => break file,
+                Some(_) | None => {}
             }
-            Err(TryLockError::WouldBlock) => return Err(held(folder, &mut file)),
-            Err(TryLockError::Error(error)) => {
-                return Err(artifact::Error::new("lock", &path)(error).into());
-            }
-        }
+        };
         // Only a message for others: the lock holds without it.
         let _ = file
             .set_len(0)
             .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
-        Ok(Self { _file: file })
+        Ok(Self {
+            _file: file,
+            path,
+            made,
+        })
     }
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        // What cannot be deleted does no harm.
+        let _ = fs::remove_file(&self.path);
+        let _ = self.made.iter().try_for_each(fs::remove_dir);
+    }
+}
+
+/// The locked file, or `None` where its folder has just been deleted.
+fn open_locked(folder: &Path, path: &Path, wait: bool) -> Result<Option<File>, Error> {
+    fs::create_dir_all(folder).map_err(artifact::Error::new("create the folder", folder))?;
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    let mut file = match opened {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(artifact::Error::new("open", path))?,
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) if wait => {
+            eprintln!("waiting: {}", held(folder, &mut file));
+            file.lock().map_err(artifact::Error::new("lock", path))?;
+        }
+        Err(TryLockError::WouldBlock) => return Err(held(folder, &mut file)),
+        Err(TryLockError::Error(error)) => {
+            return Err(artifact::Error::new("lock", path)(error).into());
+        }
+    }
+    Ok(Some(file))
+}
+
+/// Whether `path` still names `file`.
+fn is_at(file: &File, path: &Path) -> bool {
+    let file = file.try_clone().and_then(Handle::from_file);
+    matches!((file, Handle::from_path(path)), (Ok(file), Ok(named)) if file == named)
 }
 
 fn held(folder: &Path, file: &mut File) -> Error {
@@ -93,6 +134,8 @@ fn in_words(elapsed: Duration) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -104,6 +147,34 @@ mod tests {
         assert!(message.contains(&process), "{message}");
         drop(first);
         RunLock::take(folder.path(), false).unwrap();
+    }
+
+    #[test]
+    fn nothing_stays_of_a_lock_but_what_was_written_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = folder.path().join("runs/mnist");
+        drop(RunLock::take(&results, false).unwrap());
+        assert!(!folder.path().join("runs").exists());
+        let lock = RunLock::take(&results, false).unwrap();
+        fs::write(results.join("model.onnx"), "x").unwrap();
+        drop(lock);
+        assert_eq!(fs::read_dir(&results).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn those_that_wait_take_turns() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let _lock = RunLock::take(&folder.path().join("runs"), true).unwrap();
+                    assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
+                    std::thread::sleep(Duration::from_millis(2));
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
     }
 
     #[test]

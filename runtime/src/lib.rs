@@ -23,6 +23,7 @@
 //! Architecture invariant: this crate does not know Burn. It is small and
 //! builds quickly, so that it can be installed where models are served.
 
+pub mod cli;
 mod confusion;
 mod evaluate;
 mod hint;

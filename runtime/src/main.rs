@@ -31,7 +31,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return diagnostics::usage(&error),
+        Err(error) => return runtime::cli::usage(&error),
     };
     let result = match &cli.command {
         Command::Eval(args) => eval::run(args),

@@ -46,7 +46,7 @@ pub(crate) fn cuda_hint(library: &Library) -> String {
         "CUDA needs an NVIDIA GPU with its driver, the GPU build of ONNX Runtime \
          (`runtime setup --provider cuda`; loaded is `{}`), and CUDA 13 with cuDNN 9 \
          (`python3 -m pip install 'onnxruntime-gpu[cuda,cudnn]=={version}'`); \
-         `--provider cpu` runs without",
+         the provider `cpu` runs without",
         library.path().display()
     )
 }

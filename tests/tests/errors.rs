@@ -757,7 +757,7 @@ mod machines {
     fn output_folder_that_is_a_file_is_told() {
         let workspace = Workspace::new(&whole(&SMALL));
         workspace.write("runs", b"a file");
-        refuse(&mut workspace.run(&[]), &["stage `fit` failed", "runs"]);
+        refuse(&mut workspace.run(&[]), &["cannot create the folder runs"]);
         assert_eq!(workspace.read("runs"), b"a file");
     }
 
@@ -781,7 +781,7 @@ mod machines {
         let workspace = Workspace::new(&whole(&SMALL));
         refuse(
             &mut workspace.run(&["--set", "output=/proc/burnish"]),
-            &["stage `fit` failed", "/proc/burnish"],
+            &["cannot create the folder /proc/burnish"],
         );
     }
 }

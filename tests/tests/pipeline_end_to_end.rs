@@ -6,10 +6,9 @@ use std::fs;
 use serde_json::Value;
 use tests::{REST, SMALL, Workspace, digits, fit, fixture, refuse, stderr, stdout, succeed, whole};
 
-const OUTPUTS: [&str; 12] = [
+const OUTPUTS: [&str; 11] = [
     "pipeline.lock",
     "pipeline.yaml",
-    "runs/.running",
     "runs/fit/best.safetensors",
     "runs/fit/checkpoints/step-00000016.tar",
     "runs/fit/last.safetensors",

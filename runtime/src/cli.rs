@@ -1,0 +1,59 @@
+//! What command lines of Burnish have in common: how errors are told.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Exit code of an error that the user can fix.
+pub const FIXABLE: u8 = 1;
+/// Exit code of an error that nobody thought of.
+pub const UNEXPECTED: u8 = 2;
+
+/// Prints what clap says about the command line; help and version are no errors.
+pub fn usage(error: &clap::Error) -> ExitCode {
+    // If even this cannot be written, the exit code must do.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::from(FIXABLE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// The error, its causes and its hint, a line each. A cause whose text the line
+/// above has already is left out. `hint` says what to do about an error it knows.
+pub fn render(
+    error: &anyhow::Error,
+    hint: impl Fn(&(dyn Error + 'static)) -> Option<String>,
+) -> String {
+    let mut text = format!("error: {error}\n");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += &format!("  caused by: {cause}\n");
+        }
+    }
+    if let Some(hint) = error.chain().find_map(&hint) {
+        text += &format!("hint: {hint}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_once_and_the_hint_last() {
+        let cause = std::io::Error::other("disk full");
+        let error = anyhow::Error::new(cause)
+            .context("cannot write: disk full")
+            .context("saving failed");
+        let hint = |error: &(dyn Error + 'static)| {
+            let is_cause = error.is::<std::io::Error>();
+            is_cause.then(|| "delete something".to_owned())
+        };
+        assert_eq!(
+            render(&error, hint),
+            "error: saving failed\n  caused by: cannot write: disk full\nhint: delete something\n"
+        );
+    }
+}
