@@ -25,7 +25,9 @@ use crate::tile::Start;
 /// Fewest channels, in and out, for which the products outweigh the transforms.
 const MIN_CHANNELS: usize = 8;
 
-/// Tiles that are multiplied together: rows enough for the products, few enough for the caches.
+/// Fewest tiles that are multiplied together: rows enough for the products, few enough for the
+/// caches. More where there are more channels: their weights, which are read once for each group,
+/// would outgrow the tiles.
 const GROUP_TILES: usize = 32;
 
 /// Values from here on could overflow between the transforms.
@@ -70,7 +72,8 @@ impl Winograd {
 
     /// Images computed together.
     pub(crate) fn group(&self) -> usize {
-        (GROUP_TILES / self.tiles_len()).clamp(1, self.g.batch)
+        let tiles = GROUP_TILES.max(self.g.in_channels.min(self.g.out_channels));
+        (tiles / self.tiles_len()).clamp(1, self.g.batch)
     }
 
     /// Tiles of an image.
