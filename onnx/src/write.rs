@@ -33,7 +33,7 @@ pub fn encode(model: &ModelProto) -> Vec<u8> {
 /// Writes `model` to `path`, whole or not at all.
 ///
 /// A model that is larger than a protobuf message may be, [`MAX_BYTES`], has its
-/// tensors in a file beside it, as [`write_external`] does.
+/// tensors in a file beside it, as [`crate::write_external`] does.
 ///
 /// # Errors
 ///
