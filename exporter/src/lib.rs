@@ -20,6 +20,26 @@
 //! # }
 //! ```
 //!
+//! What `forward` takes and returns may be tensors of floats, integers or
+//! booleans of any rank, or tuples of them; an [`Exporter`] names them in order.
+//! A string among [`dims!`] is a size that the model's user chooses, and equal
+//! strings are equal sizes.
+//!
+//! # What is refused
+//!
+//! `forward` is recorded with several sizes, without computing anything. It must
+//! not read computed values back, loop over a symbolic size or branch on it, or
+//! have operations that ONNX cannot express: [`ExportError`] says where, and lists
+//! all operations at fault. `SUPPORTED_OPS.md`, beside this crate's sources, has
+//! every operation of Burn with what it becomes.
+//!
+//! # Proof
+//!
+//! [`OnnxModel::verify`] compares the model with its module on random inputs, at
+//! sizes that were never recorded, in any engine that implements [`Runner`].
+//!
+//! # How it works
+//!
 //! The stages, a module each: `capture` records `forward` at several sizes,
 //! `resolve` aligns the recordings and explains every size that differs,
 //! `lower` turns each operation into nodes, `rewrite` makes these fewer, and

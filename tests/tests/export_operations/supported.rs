@@ -18,7 +18,9 @@ compares ONNX Runtime's answer with Burn's at sizes that were not recorded.
 
 The ONNX operators are those that such a function becomes at opset 16, and from
 each later opset at which they change; `-` is a refusal, which says why. An
-operation of several kinds of tensors may have several lists.
+operation of several kinds of tensors may have several lists. 16-bit floats of the
+kind bf16 are written, but not checked: ONNX Runtime has no kernels for them on the
+CPU.
 ";
 
 /// The whole document.

@@ -1,8 +1,8 @@
 //! Activations.
 
 use burn::nn::activation::{
-    GLU, HardSwish, HardtanhConfig, LogSigmoid, Mish, RReluConfig, Relu6, SiLU, Tanhshrink,
-    ThresholdConfig,
+    ActivationConfig, GLU, HardSwish, HardtanhConfig, LogSigmoid, Mish, RReluConfig, Relu6, SiLU,
+    Tanhshrink, ThresholdConfig,
 };
 use burn::nn::{
     CeluConfig, EluConfig, Gelu, HardShrinkConfig, HardSigmoidConfig, LeakyReluConfig, PReluConfig,
@@ -31,6 +31,7 @@ macro_rules! of {
 pub fn layers() -> Vec<Case<'static>> {
     let device = Device::flex();
     vec![
+        of!("Activation", ActivationConfig::Gelu.init(&device)),
         of!("Celu", CeluConfig::new().with_alpha(1.5).init()),
         of!("Elu", EluConfig::new().with_alpha(0.7).init()),
         of!("GLU", GLU::new(1)),

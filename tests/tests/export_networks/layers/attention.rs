@@ -3,7 +3,7 @@
 use burn::nn::attention::{CrossAttentionConfig, MhaInput, MultiHeadAttentionConfig};
 use burn::nn::transformer::{
     PositionWiseFeedForwardConfig, TransformerDecoderConfig, TransformerDecoderInput,
-    TransformerEncoderConfig, TransformerEncoderInput,
+    TransformerEncoderConfig, TransformerEncoderInput, TransformerEncoderLayer,
 };
 use burn::nn::{PositionalEncodingConfig, RotaryEncodingConfig};
 use burn::tensor::{Device, Tensor};
@@ -55,6 +55,13 @@ pub fn layers() -> Vec<Case<'static>> {
             TransformerEncoderConfig::new(12, 24, 3, 2).init(&device),
             sequences,
             |layer, x| layer.forward(TransformerEncoderInput::new(x)),
+        ),
+        layer(
+            "TransformerEncoderLayer",
+            dims(),
+            TransformerEncoderLayer::new(&TransformerEncoderConfig::new(12, 24, 3, 1), &device),
+            sequences,
+            |layer, x| layer.forward(x, None, None),
         ),
         layer_of(
             "TransformerDecoder",

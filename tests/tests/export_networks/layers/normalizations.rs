@@ -1,5 +1,6 @@
 //! Normalizations.
 
+use burn::nn::norm::NormalizationConfig;
 use burn::nn::{
     BatchNormConfig, GroupNormConfig, InstanceNormConfig, LayerNormConfig, LocalResponseNormConfig,
     RmsNormConfig,
@@ -31,6 +32,10 @@ pub fn layers() -> Vec<Case<'static>> {
         of!("InstanceNorm", InstanceNormConfig::new(6).init(&device)),
         of!("LayerNorm", LayerNormConfig::new(7).init(&device)),
         of!("LocalResponseNorm", LocalResponseNormConfig::new(3).init()),
+        of!(
+            "Normalization",
+            NormalizationConfig::Instance(InstanceNormConfig::new(6)).init(&device)
+        ),
         of!("RmsNorm", RmsNormConfig::new(7).init(&device)),
     ]
 }
