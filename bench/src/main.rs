@@ -1,7 +1,7 @@
 //! Trains a network step by step on command, to be timed beside PyTorch.
 //!
-//!     bench weights JOB FILE    writes the network's initial weights
-//!     bench train JOB           trains, as standard input says
+//! - `bench weights JOB FILE` writes the network's initial weights;
+//! - `bench train JOB` trains, as standard input says.
 //!
 //! `JOB` is a [`Job`] as JSON. `train` reads one [`Command`] a line and answers each with a line of
 //! JSON; `torch_step.py` beside this crate speaks the same language, and `compare.py` drives both.
