@@ -36,7 +36,7 @@ OPTIMIZERS = {
 }
 BATCH = 64
 # Losses of the first steps, before rounding has had time to grow.
-COMPARED_STEPS = 10
+COMPARED_STEPS = 5
 LARGEST_DIFFERENCE = 1e-3
 
 
