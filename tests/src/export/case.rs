@@ -232,15 +232,19 @@ impl Case<'_> {
         )
     }
 
-    /// Judges by each element, or by the largest; halves always by that.
+    /// Judges by each element, or by the largest; halves always by that, or by
+    /// 1 where it is less: terms that cancel were rounded at their own size.
     fn judge(&self, verified: &Verification, elements: Option<DType>) -> Result<(), String> {
-        let (allowed, scale) = match elements {
-            Some(DType::F16) => (1e-2, Scale::Largest),
-            _ => (self.description.tolerance, self.description.scale),
-        };
-        let too_far = verified.outputs.iter().find(|output| match scale {
-            Scale::Element => output.relative.difference > allowed,
-            Scale::Largest => output.absolute.difference > allowed * output.scale,
+        let Description {
+            tolerance, scale, ..
+        } = self.description;
+        let too_far = verified.outputs.iter().find(|output| {
+            let difference = output.absolute.difference;
+            match (elements, scale) {
+                (Some(DType::F16), _) => difference > 1e-2 * output.scale.max(1.0),
+                (_, Scale::Element) => output.relative.difference > tolerance,
+                (_, Scale::Largest) => difference > tolerance * output.scale,
+            }
         });
         too_far.map_or(Ok(()), |output| Err(output.to_string()))
     }
