@@ -1,0 +1,1 @@
+//! OpenSSF model signatures: bundles that say who made a file.
