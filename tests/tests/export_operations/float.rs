@@ -1,10 +1,11 @@
 //! Operations on floats alone.
 
+use burn::backend::ir::FloatOperationIr as F;
 use burn::tensor::ops::{GridSampleOptions, InterpolateMode};
 use burn::tensor::quantization::QuantScheme;
 use burn::tensor::{DType, Distribution, Tensor};
 use exporter::dims;
-use tests::export::{normal, uniform};
+use tests::export::{normal, recorded, uniform};
 
 use crate::row::{Kind, Row, Start, refused, row};
 
@@ -84,6 +85,12 @@ pub fn rows() -> Vec<Row> {
             .never_recorded("Burn 0.22.1 records NotEqual in its place"),
         start("IsInf", "Abs Equal").of(dims!["n", 7], logarithms, |x: Tensor<2>| x.is_inf())
             .never_recorded("Burn 0.22.1 records Abs and EqualElem in its place"),
+        start("IsNan", "IsNaN").of(dims!["n", 7], logarithms, |x: Tensor<2>| {
+            recorded(x, F::IsNan, Tensor::is_nan)
+        }),
+        start("IsInf", "IsInf").of(dims!["n", 7], logarithms, |x: Tensor<2>| {
+            recorded(x, F::IsInf, Tensor::is_inf)
+        }),
         binary("Matmul", "Transpose MatMul ReduceSum", |(x, y)| x.matmul(y.transpose()).sum_dim(1)),
         binary("ArcTan2", "Round Round Equal Equal And Div Where Atan Less Reciprocal Less Or Less Reciprocal Less Or Where Where Add", |(x, y)| x.round().atan2(y.round())),
         binary("Hypot", "Round Round Abs Abs Max Min Equal Where Div Mul Add Sqrt Mul", |(x, y)| x.round().hypot(y.round())),
@@ -115,11 +122,15 @@ fn refusals() -> [Row; 3] {
         refused("Float", "Random", random).of(dims!["n", 6], inputs, |x: Tensor<2>| {
             x.clone() + x.random_like(Distribution::Default)
         }),
-        refused("Float", "Quantize", quantized).of(dims!["n", 6], inputs, |x: Tensor<2>| {
-            x.quantize_dynamic(&QuantScheme::default()).dequantize()
-        }),
-        refused("Float", "Dequantize", quantized).of(dims!["n", 6], inputs, |x: Tensor<2>| {
-            x.quantize_dynamic(&QuantScheme::default()).dequantize()
-        }),
+        refused("Float", "Quantize", quantized)
+            .of(dims!["n", 6], inputs, |x: Tensor<2>| {
+                x.quantize_dynamic(&QuantScheme::default()).dequantize()
+            })
+            .never_recorded("Burn 0.22.1 cannot record quantized tensors"),
+        refused("Float", "Dequantize", quantized)
+            .of(dims!["n", 6], inputs, |x: Tensor<2>| {
+                x.quantize_dynamic(&QuantScheme::default()).dequantize()
+            })
+            .never_recorded("Burn 0.22.1 cannot record quantized tensors"),
     ]
 }

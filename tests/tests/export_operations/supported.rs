@@ -51,10 +51,11 @@ pub fn document(table: &[Row]) -> String {
 }
 
 fn remark(row: &Row) -> String {
-    let reason = row
-        .refused()
-        .map(|(_, reason)| format!("refused: {reason}"));
-    reason.unwrap_or_else(|| row.never_recorded.unwrap_or_default().to_owned())
+    let noted = row.never_recorded;
+    match row.refused() {
+        Some((_, reason)) => format!("refused: {}", noted.unwrap_or(reason)),
+        None => noted.unwrap_or_default().to_owned(),
+    }
 }
 
 /// `Div, Erf; 20: Gelu`
