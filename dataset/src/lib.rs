@@ -30,6 +30,7 @@ mod images;
 mod manifest;
 mod name;
 mod normalization;
+pub mod picture;
 
 pub use error::{Error, IdxError};
 pub use fetch::{

@@ -30,6 +30,7 @@ mod hint;
 pub mod inspect;
 pub mod library;
 pub mod metadata;
+pub mod picture;
 mod progress;
 mod provider;
 mod report;

@@ -1,0 +1,236 @@
+//! Pictures from PNG, JPEG and WebP files, whoever made them.
+//!
+//! A picture of a few kilobytes can claim to be gigapixels. Files are read up to
+//! [`MAX_FILE`], sides up to [`MAX_SIDE`] and decoded pixels up to [`MAX_DECODED`];
+//! sizes are checked before anything is allocated for them.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+
+/// The most bytes that a file of a picture may have: 64 MiB.
+pub const MAX_FILE: u64 = 64 << 20;
+/// The most pixels that a side of a picture may have.
+pub const MAX_SIDE: u32 = 1 << 14;
+/// The most bytes that the pixels of a picture may take: 256 MiB, 89 megapixels
+/// in 8-bit RGB.
+pub const MAX_DECODED: u64 = 256 << 20;
+
+/// A picture that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct PictureError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: PictureProblem,
+}
+
+/// What is wrong with a picture.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureProblem {
+    /// The operating system refused it.
+    #[error("cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// The file is larger than [`MAX_FILE`].
+    #[error("larger than {} MiB", MAX_FILE >> 20)]
+    FileSize,
+    /// The content is in no format that is known.
+    #[error("neither PNG, JPEG nor WebP")]
+    Format,
+    /// The picture calls for more than [`MAX_SIDE`] or [`MAX_DECODED`].
+    #[error(
+        "too large: at most {MAX_SIDE} pixels a side and {} MiB in all are read",
+        MAX_DECODED >> 20
+    )]
+    Dimensions,
+    /// The content is damaged.
+    #[error("damaged: {0}")]
+    Damaged(image::ImageError),
+}
+
+/// The picture in the file at `path`, as [`decode`] has it.
+///
+/// # Errors
+///
+/// When the file cannot be read, is too large, or holds no picture.
+pub fn open(path: &Path) -> Result<DynamicImage, PictureError> {
+    let read = || decode(&read_bounded(File::open(path)?)?);
+    read().map_err(|problem| PictureError {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+/// All bytes of `reader`, up to [`MAX_FILE`].
+///
+/// # Errors
+///
+/// When reading fails or there are more.
+pub fn read_bounded(reader: impl Read) -> Result<Vec<u8>, PictureProblem> {
+    let mut bytes = Vec::new();
+    reader.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(PictureProblem::FileSize);
+    }
+    Ok(bytes)
+}
+
+/// The picture that `bytes` hold: upright, as its EXIF orientation says, and
+/// without transparency, as if it lay on white paper.
+///
+/// # Errors
+///
+/// When it is of another format than PNG, JPEG and WebP, too large or damaged.
+pub fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureProblem> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    if !matches!(
+        reader.format(),
+        Some(ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)
+    ) {
+        return Err(PictureProblem::Format);
+    }
+    reader.limits(limits());
+    let mut decoder = reader.into_decoder().map_err(problem)?;
+    if decoder.total_bytes() > MAX_DECODED {
+        return Err(PictureProblem::Dimensions);
+    }
+    // A damaged EXIF block does not make the pixels worse.
+    let orientation = decoder.orientation().ok();
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(problem)?;
+    if let Some(orientation) = orientation {
+        picture.apply_orientation(orientation);
+    }
+    Ok(on_paper(picture))
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_DECODED);
+    limits
+}
+
+fn problem(error: image::ImageError) -> PictureProblem {
+    match error {
+        image::ImageError::Limits(_) => PictureProblem::Dimensions,
+        other => PictureProblem::Damaged(other),
+    }
+}
+
+/// Lays a picture with transparency on white.
+fn on_paper(picture: DynamicImage) -> DynamicImage {
+    if !picture.color().has_alpha() {
+        return picture;
+    }
+    let rgba = picture.into_rgba8();
+    let mut paper = RgbImage::new(rgba.width(), rgba.height());
+    for (out, pixel) in paper.pixels_mut().zip(rgba.pixels()) {
+        let [red, green, blue, alpha] = pixel.0.map(u32::from);
+        // Rounded; at most 255, as both parts add up to it.
+        let blend = |value: u32| ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+        out.0 = [red, green, blue].map(blend);
+    }
+    paper.into()
+}
+
+/// The picture in shades of grey: the luma of ITU-R BT.601,
+/// 0.299 R + 0.587 G + 0.114 B, rounded as Pillow and torchvision do.
+pub fn grey(picture: &DynamicImage) -> GrayImage {
+    if !picture.color().has_color() {
+        return picture.to_luma8();
+    }
+    let rgb = picture.to_rgb8();
+    let mut out = GrayImage::new(rgb.width(), rgb.height());
+    for (out, pixel) in out.pixels_mut().zip(rgb.pixels()) {
+        let [red, green, blue] = pixel.0.map(u32::from);
+        out.0 = [((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16) as u8];
+    }
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use image::{Rgb, Rgba, RgbaImage};
+
+    fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        picture
+            .into()
+            .write_to(&mut bytes, ImageFormat::Png)
+            .unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn grey_is_that_of_pillow() {
+        // What `Image.new("RGB", (1, 1), colour).convert("L")` holds.
+        for (colour, expected) in [
+            ([255, 0, 0], 76),
+            ([0, 255, 0], 150),
+            ([0, 0, 255], 29),
+            ([10, 200, 90], 131),
+            ([255, 255, 255], 255),
+        ] {
+            let picture = RgbImage::from_pixel(1, 1, Rgb(colour));
+            assert_eq!(grey(&picture.into()).get_pixel(0, 0).0, [expected]);
+        }
+    }
+
+    #[test]
+    fn transparent_pixels_are_paper() {
+        let picture = RgbaImage::from_vec(3, 1, vec![0, 0, 0, 0, 9, 8, 7, 255, 0, 0, 0, 128]);
+        let decoded = decode(&png(picture.unwrap())).unwrap().into_rgb8();
+        assert_eq!(decoded.as_raw(), &[255, 255, 255, 9, 8, 7, 127, 127, 127],);
+        let opaque = RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 255]));
+        assert_eq!(
+            decode(&png(opaque)).unwrap().into_rgb8().as_raw(),
+            &[1, 2, 3]
+        );
+    }
+
+    /// A PNG of a few bytes whose header claims another size.
+    fn claiming(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = png(GrayImage::new(1, 1));
+        bytes[16..20].copy_from_slice(&width.to_be_bytes());
+        bytes[20..24].copy_from_slice(&height.to_be_bytes());
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn bombs_are_refused_by_their_header() {
+        for (width, height) in [(MAX_SIDE + 1, 1), (1, u32::MAX >> 1), (MAX_SIDE, MAX_SIDE)] {
+            let bytes = claiming(width, height);
+            // 16,384 squared grey pixels are 256 MiB to the byte.
+            let within = (width, height) == (MAX_SIDE, MAX_SIDE);
+            let error = decode(&bytes).unwrap_err();
+            match error {
+                PictureProblem::Dimensions => assert!(!within),
+                PictureProblem::Damaged(_) => assert!(within),
+                other => panic!("{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_told() {
+        assert!(matches!(decode(b""), Err(PictureProblem::Format)));
+        assert!(matches!(decode(b"<svg/>"), Err(PictureProblem::Format)));
+        assert!(matches!(decode(b"GIF89a"), Err(PictureProblem::Format)));
+        let whole = png(GrayImage::new(20, 20));
+        let half = &whole[..whole.len() / 2];
+        assert!(matches!(decode(half), Err(PictureProblem::Damaged(_))));
+        let endless = read_bounded(std::io::repeat(0));
+        assert!(matches!(endless, Err(PictureProblem::FileSize)));
+        let error = open(Path::new("none.png")).unwrap_err();
+        assert!(error.to_string().starts_with("none.png: cannot be read"));
+    }
+}

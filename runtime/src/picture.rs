@@ -1,0 +1,184 @@
+//! Pictures in the terminal, by what it can show: Kitty's graphics, iTerm's
+//! inline images, Sixel, or two pixels in each character.
+//!
+//! Which one is told by the environment. Terminals can be asked, but one that
+//! does not answer (a recorder, a log viewer) would be waited for without end;
+//! so only those are asked that are known to answer.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+
+use image::DynamicImage;
+use viuer::Config;
+
+/// The variable that names the protocol, where the environment misleads:
+/// `kitty`, `iterm`, `sixel`, `blocks` or `none`.
+pub const VARIABLE: &str = "BURNISH_PICTURES";
+
+/// How a terminal shows pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Kitty's graphics protocol.
+    Kitty,
+    /// iTerm's inline images.
+    Iterm,
+    /// DEC's Sixel.
+    Sixel,
+    /// Two coloured pixels in each character cell.
+    Blocks,
+}
+
+/// How stdout shows pictures; none where it is no terminal, shows no colours or
+/// shall show none (`NO_COLOR`).
+pub fn protocol() -> Option<Protocol> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    detect(|name| env::var_os(name).filter(|value| !value.is_empty()))
+}
+
+/// The protocol by the environment of a terminal.
+fn detect(variable: impl Fn(&str) -> Option<OsString>) -> Option<Protocol> {
+    let text = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
+    if let Some(named) = text(VARIABLE) {
+        return match named.as_str() {
+            "kitty" => Some(Protocol::Kitty),
+            "iterm" => Some(Protocol::Iterm),
+            "sixel" => Some(Protocol::Sixel),
+            "blocks" => Some(Protocol::Blocks),
+            _ => None,
+        };
+    }
+    let terminal = text("TERM").unwrap_or_default();
+    let program = text("TERM_PROGRAM").unwrap_or_default();
+    let is = |names: &[&str]| names.iter().any(|name| terminal.contains(name));
+    if variable("NO_COLOR").is_some() || terminal.is_empty() || terminal == "dumb" {
+        return None;
+    }
+    // A multiplexer inherits the variables of the terminal outside, and does
+    // not pass its pictures on.
+    if variable("TMUX").is_some() || is(&["screen", "tmux"]) {
+        return Some(Protocol::Blocks);
+    }
+    if is(&["kitty", "ghostty"]) || program == "ghostty" {
+        return Some(Protocol::Kitty);
+    }
+    if ["iTerm.app", "WezTerm", "mintty", "rio"].contains(&program.as_str()) {
+        return Some(Protocol::Iterm);
+    }
+    if is(&["sixel", "foot", "mlterm", "contour", "yaft"]) {
+        return Some(Protocol::Sixel);
+    }
+    Some(Protocol::Blocks)
+}
+
+/// Shows `picture` where the cursor is, at most `columns` wide and no larger
+/// than the terminal, and ends the line; small pictures keep a cell for each
+/// column of pixels. Returns whether it was shown: see [`protocol`].
+///
+/// # Errors
+///
+/// When stdout cannot be written.
+pub fn show(picture: &DynamicImage, columns: u32) -> io::Result<bool> {
+    let Some(protocol) = protocol() else {
+        return Ok(false);
+    };
+    let (width, rows) = cells(
+        (picture.width(), picture.height()),
+        columns,
+        viuer::terminal_size(),
+    );
+    let config = Config {
+        absolute_offset: false,
+        width: Some(width),
+        height: Some(rows),
+        use_kitty: protocol == Protocol::Kitty,
+        use_iterm: protocol == Protocol::Iterm,
+        use_sixel: protocol == Protocol::Sixel,
+        ..Config::default()
+    };
+    io::stdout().flush()?;
+    match viuer::print(picture, &config) {
+        Ok(_) => {
+            if protocol == Protocol::Sixel {
+                // The cursor stays in the last row of the picture.
+                writeln!(io::stdout())?;
+            }
+            Ok(true)
+        }
+        Err(viuer::ViuError::Io(error)) => Err(error),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// The cells that a picture of `pixels` (width, height) takes: as many columns
+/// as there are pixels or fit, and rows, which are twice as high, in proportion.
+fn cells(pixels: (u32, u32), columns: u32, (right, bottom): (u16, u16)) -> (u32, u32) {
+    let (width, height) = (f64::from(pixels.0.max(1)), f64::from(pixels.1.max(1)));
+    // A row is left for the prompt.
+    let rows = f64::from(bottom.saturating_sub(1).max(1));
+    let columns = f64::from(columns.min(u32::from(right)).max(1));
+    let scale = (columns / width).min(2.0 * rows / height).min(1.0);
+    let fit = |size: f64| (size * scale).round().max(1.0) as u32;
+    (fit(width), fit(height / 2.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> Option<Protocol> {
+        detect(|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn terminals_are_known_by_their_environment() {
+        use Protocol::{Blocks, Iterm, Kitty, Sixel};
+        assert_eq!(of(&[("TERM", "xterm-kitty")]), Some(Kitty));
+        assert_eq!(of(&[("TERM", "xterm-ghostty")]), Some(Kitty));
+        assert_eq!(of(&[("TERM", "foot")]), Some(Sixel));
+        let iterm = [("TERM", "xterm-256color"), ("TERM_PROGRAM", "iTerm.app")];
+        assert_eq!(of(&iterm), Some(Iterm));
+        assert_eq!(of(&[("TERM", "xterm-256color")]), Some(Blocks));
+        assert_eq!(of(&[("TERM", "linux")]), Some(Blocks));
+    }
+
+    #[test]
+    fn multiplexers_get_blocks_whatever_is_outside() {
+        let inside = [
+            ("TERM", "tmux-256color"),
+            ("TMUX", "/tmp/tmux-0/default,1,0"),
+            ("TERM_PROGRAM", "WezTerm"),
+        ];
+        assert_eq!(of(&inside), Some(Protocol::Blocks));
+    }
+
+    #[test]
+    fn terminals_without_colours_get_no_picture() {
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("TERM", "dumb")]), None);
+        assert_eq!(of(&[("TERM", "xterm-kitty"), ("NO_COLOR", "1")]), None);
+    }
+
+    #[test]
+    fn user_has_the_last_word() {
+        let named = |name| of(&[("TERM", "dumb"), (VARIABLE, name)]);
+        assert_eq!(named("sixel"), Some(Protocol::Sixel));
+        assert_eq!(named("blocks"), Some(Protocol::Blocks));
+        assert_eq!(named("none"), None);
+    }
+
+    #[test]
+    fn pictures_fit_the_terminal_and_keep_their_proportions() {
+        assert_eq!(cells((28, 28), 80, (80, 24)), (28, 14));
+        assert_eq!(cells((28, 28), 14, (80, 24)), (14, 7));
+        assert_eq!(cells((400, 200), 80, (80, 24)), (80, 20));
+        assert_eq!(cells((200, 400), 80, (80, 24)), (23, 23));
+        assert_eq!(cells((1, 1000), 80, (80, 24)), (1, 23));
+        assert_eq!(cells((5, 5), 80, (0, 0)), (1, 1));
+    }
+}
