@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::TensorProblem;
+
 /// A training that could not start or did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -34,7 +36,7 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] artifact::Error),
     /// A file is not weights of any network.
-    #[error("{path} is not a safetensors file of weights: {problem}", path = path.display())]
+    #[error("{path} is no file of weights, or is damaged: {problem}", path = path.display())]
     NotWeights {
         /// The file.
         path: PathBuf,
@@ -43,13 +45,13 @@ pub enum Error {
     },
     /// The weights are those of another network.
     #[error(
-        "{path} holds the weights of another network: {problems}", path = path.display()
+        "{path} holds the weights of another network:{}", list(problems), path = path.display()
     )]
     OtherNetwork {
         /// The file.
         path: PathBuf,
         /// Missing, unexpected and misshapen tensors.
-        problems: String,
+        problems: Vec<TensorProblem>,
     },
     /// The loss became infinite or not a number.
     #[error(
@@ -85,4 +87,10 @@ pub enum Error {
     /// Burn reported a failure of the device.
     #[error("training stopped: {0}")]
     Burn(String),
+}
+
+/// A line for each.
+fn list(problems: &[TensorProblem]) -> String {
+    let lines = problems.iter().map(|problem| format!("\n  {problem}"));
+    lines.collect()
 }

@@ -32,4 +32,6 @@ pub use optimizer::Optimizer;
 pub use schedule::Schedule;
 pub use settings::{Checkpointing, EarlyStopping, Settings, Validation};
 pub use train::{BEST, Job, LAST, METRICS, SUMMARY, Summary, TIMING, Versions, train};
-pub use weights::{load_weights, save_weights};
+pub use weights::{
+    TensorProblem, WeightsMatch, WeightsPair, load_weights, match_weights, save_weights,
+};

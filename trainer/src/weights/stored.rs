@@ -1,0 +1,201 @@
+//! The tensors of a file of weights, by name and in order, unread until they
+//! are needed.
+//!
+//! `.safetensors` is the format of Hugging Face; anything else is taken for
+//! what `torch.save` writes: a zip archive, or before PyTorch 1.6 a stream of
+//! pickles. Of a pickle, only tensors are read; it runs no code.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+use burn::tensor::{DType, TensorData};
+use burn_store::burn_pack::{Error as PackError, Tensor};
+use burn_store::{ModuleStore, SafetensorsStore, bridge};
+use pytorch_reader::PytorchReader;
+
+use crate::Error;
+
+/// The tensors of a file.
+pub(super) struct Stored {
+    /// In the order of the file, where it has one.
+    pub(super) tensors: Vec<Tensor>,
+    /// Names of tensors beside the `state_dict` of a checkpoint.
+    pub(super) beside: Vec<String>,
+}
+
+/// Under these names, checkpoints keep what `load_state_dict` takes.
+const STATE_DICTS: [&str; 2] = ["model_state_dict.", "state_dict."];
+
+/// Reads the names, types and shapes of the tensors at `path`.
+///
+/// # Errors
+///
+/// When the file cannot be read, is damaged, or declares more than it has.
+pub(super) fn open(path: &Path) -> Result<Stored, Error> {
+    let bytes = fs::metadata(path)
+        .map_err(artifact::Error::new("read", path))?
+        .len();
+    let tensors = if path
+        .extension()
+        .is_some_and(|extension| extension == "safetensors")
+    {
+        safetensors(path)
+    } else {
+        pytorch(path, bytes)
+    };
+    tensors.map_err(|problem| Error::NotWeights {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+fn safetensors(path: &Path) -> Result<Stored, String> {
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let mut store = SafetensorsStore::from_bytes(Some(bytes));
+    let tensors = store.get_all_tensors().map_err(|error| error.to_string())?;
+    let mut tensors: Vec<Tensor> = tensors.values().cloned().collect();
+    // The format sorts its names; numbers among them are meant as numbers.
+    tensors.sort_by_cached_key(|tensor| natural(&tensor.name));
+    Ok(Stored {
+        tensors,
+        beside: Vec::new(),
+    })
+}
+
+fn pytorch(path: &Path, bytes: u64) -> Result<Stored, String> {
+    let reader = PytorchReader::new(path).map_err(|error| error.to_string())?;
+    let tensors: Vec<_> = reader.into_tensors().into_values().collect();
+    let declared = tensors.iter().try_fold(0_u64, |sum, tensor| {
+        sum.checked_add(tensor.byte_len() as u64)
+    });
+    if declared.is_none_or(|declared| declared > bytes) {
+        return Err(format!(
+            "it declares more tensors than its {bytes} bytes can hold"
+        ));
+    }
+    let prefix = STATE_DICTS
+        .into_iter()
+        .find(|prefix| tensors.iter().any(|tensor| tensor.name.starts_with(prefix)))
+        .unwrap_or_default();
+    let (mut tensors, beside): (Vec<_>, Vec<_>) = tensors
+        .into_iter()
+        .partition(|tensor| tensor.name.starts_with(prefix));
+    for tensor in &mut tensors {
+        tensor.name.drain(..prefix.len());
+    }
+    let pickle = start_of(path).map_err(|error| error.to_string())?;
+    tensors.sort_by_cached_key(|tensor| {
+        let place = place(&pickle, &tensor.name);
+        (place.unwrap_or(usize::MAX), natural(&tensor.name))
+    });
+    let mut beside: Vec<String> = beside.into_iter().map(|tensor| tensor.name).collect();
+    beside.sort();
+    Ok(Stored {
+        tensors: tensors.into_iter().map(deferred).collect(),
+        beside,
+    })
+}
+
+/// A tensor of a `.pth` as one of burn-store's.
+fn deferred(tensor: pytorch_reader::Tensor) -> Tensor {
+    let (name, dtype, shape, read) = tensor.into_parts();
+    let dtype = burn_type(dtype);
+    let declared = shape.clone();
+    bridge::deferred(name, dtype, shape.into(), None, move || {
+        let bytes = read().map_err(|error| PackError::IoError(error.to_string()))?;
+        Ok(TensorData::from_bytes_vec(bytes, declared.clone(), dtype))
+    })
+}
+
+fn burn_type(dtype: pytorch_reader::DType) -> DType {
+    use pytorch_reader::DType as Stored;
+    match dtype {
+        Stored::F64 => DType::F64,
+        Stored::F32 => DType::F32,
+        Stored::F16 => DType::F16,
+        Stored::BF16 => DType::BF16,
+        Stored::I64 => DType::I64,
+        Stored::I32 => DType::I32,
+        Stored::I16 => DType::I16,
+        Stored::I8 => DType::I8,
+        Stored::U64 => DType::U64,
+        Stored::U32 => DType::U32,
+        Stored::U16 => DType::U16,
+        Stored::U8 => DType::U8,
+        Stored::Bool => DType::Bool(burn::tensor::BoolStore::Native),
+    }
+}
+
+/// Bytes at the start of a file that are searched for names; `torch.save`
+/// writes the pickle first.
+const PICKLE: u64 = 1 << 20;
+
+fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    File::open(path)?.take(PICKLE).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Where the name stands in the pickle: the order of a `state_dict` is the
+/// order of its keys there, and the reader's map has none. A string follows its
+/// opcode and length: BINUNICODE, from protocol 4 on SHORT_BINUNICODE
+/// (CPython, `Lib/pickletools.py`).
+fn place(pickle: &[u8], name: &str) -> Option<usize> {
+    let length = u32::try_from(name.len()).ok()?;
+    let long = [b"X", &length.to_le_bytes()[..], name.as_bytes()].concat();
+    let short = [&[0x8c, length as u8], name.as_bytes()].concat();
+    let find = |string: &[u8]| {
+        let mut windows = pickle.windows(string.len());
+        windows.position(|window| window == string)
+    };
+    find(&long).or_else(|| find(&short))
+}
+
+/// A name's parts for sorting: `features.2` comes before `features.10`.
+fn natural(name: &str) -> Vec<(Option<u64>, String)> {
+    let parts = name.split(['.', '_']).flat_map(|part| {
+        let digits = part.len() - part.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let (word, number) = part.split_at(part.len() - digits);
+        [
+            (None, word.to_owned()),
+            (Some(number.parse().unwrap_or(0)), String::new()),
+        ]
+    });
+    parts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_count_as_numbers() {
+        let mut names = [
+            "layer1.10.w",
+            "layer1.2.w",
+            "conv2.w",
+            "conv12.w",
+            "conv1.w",
+        ];
+        names.sort_by_cached_key(|name| natural(name));
+        assert_eq!(
+            names,
+            [
+                "conv1.w",
+                "conv2.w",
+                "conv12.w",
+                "layer1.2.w",
+                "layer1.10.w"
+            ]
+        );
+    }
+
+    #[test]
+    fn name_is_found_as_a_string_of_its_own() {
+        let pickle = b"....X\x09\x00\x00\x00a.weights....\x8c\x08a.weight";
+        assert_eq!(place(pickle, "a.weight"), Some(22));
+        assert_eq!(place(pickle, "a.weights"), Some(4));
+        assert_eq!(place(pickle, "b.weight"), None);
+    }
+}
