@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use artifact::Sha256;
 
+use crate::picture::PictureError;
 use crate::{DatasetFile, FetchError};
 
 /// A dataset that cannot be read or fetched.
@@ -81,9 +82,167 @@ pub enum Error {
         found: Sha256,
     },
 
+    /// A folder lacks a file of CIFAR-10.
+    #[error(
+        "no `{file}` in {}, nor in `cifar-10-batches-bin` there",
+        folder.display()
+    )]
+    MissingBatch {
+        /// The folder that was searched.
+        folder: PathBuf,
+        /// The file that is not there.
+        file: &'static str,
+    },
+
+    /// A file is not the CIFAR-10 file that it should be.
+    #[error("{}: {problem}", path.display())]
+    Cifar {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: CifarError,
+    },
+
+    /// A file is not the picture that it should be.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+
+    /// A folder of pictures is not laid out as it should be.
+    #[error("{}: {problem}", path.display())]
+    Layout {
+        /// The folder, or the file in it that is out of place.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: LayoutError,
+    },
+
     /// A published dataset could not be fetched.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[from] Box<FetchError>),
+}
+
+/// What is wrong with one file of CIFAR-10.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CifarError {
+    /// The file is empty, too long, or ends within a record.
+    #[error(
+        "found {found} bytes, but a whole number of records of {record} bytes is expected, up \
+         to {limit} bytes in all"
+    )]
+    Length {
+        /// The length of the file.
+        found: u64,
+        /// The length of a record.
+        record: usize,
+        /// The largest length that is accepted.
+        limit: u64,
+    },
+    /// A label is no class.
+    #[error("record {record} has the label {label}, but the classes are 0 to 9")]
+    Label {
+        /// The position of the first record with such a label.
+        record: usize,
+        /// Its label.
+        label: u8,
+    },
+    /// A published file has another number of records.
+    #[error("found {found} records, but the published file has {expected}; fetch it again")]
+    Records {
+        /// The number that was published.
+        expected: usize,
+        /// The number that is there.
+        found: usize,
+    },
+}
+
+/// What is wrong with the layout of a folder of pictures.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum LayoutError {
+    /// There are no classes to tell apart.
+    #[error(
+        "found {found} folders of classes, but two or more are expected, as `CLASS/picture.png`, \
+         or as `train/CLASS/…` and `test/CLASS/…`"
+    )]
+    Classes {
+        /// The number of folders.
+        found: usize,
+    },
+    /// There are more classes than a label can number.
+    #[error("found {found} folders of classes, but up to {limit} are expected")]
+    TooManyClasses {
+        /// The number of folders.
+        found: usize,
+        /// The largest number that is accepted.
+        limit: usize,
+    },
+    /// A class has no pictures, or too few for both parts.
+    #[error("found {found} pictures, but a class needs at least {expected}{reason}")]
+    Pictures {
+        /// The number of pictures.
+        found: usize,
+        /// The smallest number that is accepted.
+        expected: usize,
+        /// Why, where that is not plain.
+        reason: &'static str,
+    },
+    /// The classes of the test pictures are not those of the training ones.
+    #[error(
+        "the classes differ: `train` has {}, but `{folder}` has {}",
+        train.join(", "), test.join(", ")
+    )]
+    OtherClasses {
+        /// The folder of the test pictures.
+        folder: String,
+        /// The classes in `train`.
+        train: Vec<String>,
+        /// The classes in the other folder.
+        test: Vec<String>,
+    },
+    /// There are training pictures, but no test pictures.
+    #[error("there is `train`, but neither `test` nor `val` beside it")]
+    NoTest,
+    /// A folder stands where pictures should.
+    #[error("this is a folder, but pictures are expected here; move them into the class's folder")]
+    Nested,
+    /// A picture's format is none that is read.
+    #[error("this format is not read; convert it to PNG, JPEG or WebP, or take it out")]
+    Format,
+    /// Something with a picture's name is no file.
+    #[error("this is no regular file; take it out")]
+    NotAFile,
+    /// A name is not text.
+    #[error("the name is not UTF-8; rename it")]
+    Name,
+    /// All pictures together take more memory than is given to them.
+    #[error(
+        "{pictures} pictures take {bytes} bytes, but up to {limit} are expected; choose a smaller \
+         size"
+    )]
+    Total {
+        /// The number of pictures.
+        pictures: usize,
+        /// The bytes of all of them, resized.
+        bytes: u64,
+        /// The largest number that is accepted.
+        limit: u64,
+    },
+    /// The size, in pixels, is impossible.
+    #[error(
+        "pictures cannot be resized to {height} × {width}; 1 to {limit} pixels each are expected"
+    )]
+    Size {
+        /// The height that was asked for.
+        height: usize,
+        /// The width that was asked for.
+        width: usize,
+        /// The largest number that is accepted.
+        limit: usize,
+    },
+    /// The part of the pictures that is kept for the test is impossible.
+    #[error(
+        "{0} of the pictures cannot be kept for the test; a number above 0, up to 1, is expected"
+    )]
+    Fraction(f64),
 }
 
 /// What is wrong with one IDX file. Lengths are in bytes of the raw file.

@@ -80,14 +80,21 @@ impl DatasetFile {
     }
 }
 
-impl fmt::Display for DatasetFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl DatasetFile {
+    /// What it holds, in words.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
             Self::TrainImages => "training images",
             Self::TrainLabels => "training labels",
             Self::TestImages => "test images",
             Self::TestLabels => "test labels",
-        })
+        }
+    }
+}
+
+impl fmt::Display for DatasetFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.label())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Image datasets as u8 tensors: formats, fetching and statistics.
 //!
-//! A dataset is a folder with four IDX files, raw or gzipped, under the names
-//! that MNIST gave them. [`load_split`] reads such a folder, whoever made it;
+//! A dataset is a folder: with four IDX files, raw or gzipped, under the names
+//! that MNIST gave them ([`load_split`]), with pictures in a folder for each
+//! class ([`ImageFolder`]), or with the binary files of CIFAR-10 ([`cifar10`]).
 //! [`DatasetName`] knows the published ones with their checksums, and
 //! [`fetch`] brings them. Pixels stay `u8` until [`Normalization::apply`]
 //! turns a batch into `f32`, so that training and evaluation see the same
@@ -22,22 +23,28 @@
 //!
 //! Architecture invariant: this crate knows neither Burn nor ONNX Runtime.
 
+pub mod cifar10;
 mod error;
 mod fetch;
+mod fit;
 mod folder;
 mod idx;
+mod image_folder;
 mod images;
 mod manifest;
 mod name;
 mod normalization;
 pub mod picture;
 
-pub use error::{Error, IdxError};
+pub use error::{CifarError, Error, IdxError, LayoutError};
 pub use fetch::{
-    FetchError, Fetched, FetchedFile, Problem, Source, SourceError, Unmet, fetch, fetch_from,
+    FetchError, Fetched, FetchedFile, Needed, Problem, Source, SourceError, Unmet, fetch,
+    fetch_from,
 };
+pub use fit::{Fit, fitted_pixels};
 pub use folder::{DatasetFile, digest, load_split};
 pub use idx::Idx;
+pub use image_folder::{ImageFolder, ImageFolderOptions, TestSplit};
 pub use images::{Images, Part, ShapeError, Split, SplitError};
 pub use name::{DatasetName, UnknownDataset};
 pub use normalization::{InvalidNormalization, Normalization};

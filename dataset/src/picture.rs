@@ -46,6 +46,9 @@ pub enum PictureProblem {
         MAX_DECODED >> 20
     )]
     Dimensions,
+    /// The file ends before the picture does.
+    #[error("truncated: the end of the picture is missing")]
+    Truncated,
     /// The content is damaged.
     #[error("damaged: {0}")]
     Damaged(image::ImageError),
@@ -92,6 +95,9 @@ pub fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureProblem> {
     ) {
         return Err(PictureProblem::Format);
     }
+    if reader.format() == Some(ImageFormat::Jpeg) && !ends_as_jpeg(bytes) {
+        return Err(PictureProblem::Truncated);
+    }
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(problem)?;
     if decoder.total_bytes() > MAX_DECODED {
@@ -104,6 +110,16 @@ pub fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureProblem> {
         picture.apply_orientation(orientation);
     }
     Ok(on_paper(picture))
+}
+
+/// Whether the last scan of a JPEG is followed by its end: the decoder fills
+/// what a truncated one lacks with grey. Markers are 0xFF and a letter, which
+/// does not occur in the scan itself (ITU T.81, B.1.1.5).
+fn ends_as_jpeg(bytes: &[u8]) -> bool {
+    const SCAN: [u8; 2] = [0xff, 0xda];
+    const END: [u8; 2] = [0xff, 0xd9];
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
+    matches!((last(SCAN), last(END)), (Some(scan), Some(end)) if end > scan)
 }
 
 fn limits() -> Limits {
@@ -156,7 +172,46 @@ pub fn grey(picture: &DynamicImage) -> GrayImage {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use image::{Rgb, Rgba, RgbaImage};
+    use image::{Luma, Rgb, Rgba, RgbaImage};
+    use proptest::prelude::*;
+
+    const FORMATS: [ImageFormat; 3] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP];
+
+    /// A ramp from left to right.
+    fn encoded(side: u32, format: ImageFormat) -> Vec<u8> {
+        let ramp = GrayImage::from_fn(side, side, |x, _| Luma([(x * 255 / side) as u8]));
+        let mut bytes = Cursor::new(Vec::new());
+        let ramp = DynamicImage::from(ramp).to_rgb8();
+        ramp.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn truncated_pictures_are_rejected_in_every_format() {
+        for format in FORMATS {
+            let whole = encoded(64, format);
+            assert!(decode(&whole).is_ok());
+            for length in (0..whole.len() - 8).step_by(7) {
+                assert!(decode(&whole[..length]).is_err(), "{format:?} {length}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            format in prop::sample::select(FORMATS.to_vec()),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let mut stored = encoded(8, format);
+            stored.truncate(cut.index(stored.len()));
+            stored.extend(bytes);
+            if let Ok(picture) = decode(&stored) {
+                prop_assert!(picture.as_bytes().len() as u64 <= MAX_DECODED);
+            }
+        }
+    }
 
     fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());

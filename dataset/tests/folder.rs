@@ -145,7 +145,8 @@ fn altered_files_of_a_named_dataset_are_rejected_with_both_digests() {
         panic!("{error}");
     };
     assert!(path.ends_with("t10k-images-idx3-ubyte.gz"));
-    assert_eq!(expected, DatasetName::Mnist.sha256(DatasetFile::TestImages));
+    let published = DatasetName::Mnist.sha256(DatasetFile::TestImages);
+    assert_eq!(Some(expected), published);
     assert_eq!(found, Idx::read(&path, 3).unwrap().sha256());
     assert!(!DatasetName::Mnist.is_complete(&fixture()));
 }

@@ -30,15 +30,21 @@ pub(super) fn deliver(
 ) -> Result<(), SourceError> {
     for &file in wanted {
         let limit = manifest.bytes(file) + GZIP_OVERHEAD_BYTES;
-        let content = Stream::of(&mut download(base, file, limit))?;
-        // curl knows a file's length only when the server tells it.
-        receive(file, &mut content.take(limit))?;
+        let mut content = open(base, &format!("{}.gz", file.names()[0]), limit)?;
+        receive(file, &mut content)?;
     }
     Ok(())
 }
 
-/// The command that writes `file` to stdout, or its reason not to to stderr.
-fn download(base: &str, file: DatasetFile, limit: u64) -> Command {
+/// The file `name` under the URL `base`, up to `limit` bytes.
+pub(super) fn open(base: &str, name: &str, limit: u64) -> Result<impl Read + use<>, SourceError> {
+    let content = Stream::of(&mut download(base, name, limit))?;
+    // curl knows a file's length only when the server tells it.
+    Ok(content.take(limit))
+}
+
+/// The command that writes a file to stdout, or its reason not to to stderr.
+fn download(base: &str, name: &str, limit: u64) -> Command {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail"])
         .args(["--location", "--max-redirs", "5"])
@@ -53,7 +59,7 @@ fn download(base: &str, file: DatasetFile, limit: u64) -> Command {
             concat!("burnish/", env!("CARGO_PKG_VERSION")),
         ])
         .args(["--output", "-", "--globoff", "--url"])
-        .arg(format!("{base}{}.gz", file.names()[0]));
+        .arg(format!("{base}{name}"));
     curl
 }
 

@@ -4,6 +4,7 @@
 //! place, so that a folder never holds half a file, and several processes can
 //! fetch into it at once.
 
+mod cifar10;
 mod command;
 mod http;
 mod package;
@@ -11,7 +12,7 @@ mod report;
 mod source;
 mod stream;
 
-pub use report::{FetchError, Fetched, FetchedFile, Problem, Unmet};
+pub use report::{FetchError, Fetched, FetchedFile, Needed, Problem, Unmet};
 pub use source::{Source, SourceError};
 
 use std::fs::File;
@@ -25,7 +26,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::manifest::Manifest;
 use crate::{DatasetFile, DatasetName, Error, idx};
 
-/// Brings the four files of dataset `name` into `folder`, from the first of
+/// Brings the files of dataset `name` into `folder`, from the first of
 /// [`DatasetName::sources`] that has them; progress goes to stderr when that
 /// is a terminal.
 ///
@@ -47,7 +48,10 @@ pub fn fetch(name: DatasetName, folder: &Path) -> Result<Fetched, Error> {
 ///
 /// As [`fetch`].
 pub fn fetch_from(name: DatasetName, folder: &Path, sources: &[Source]) -> Result<Fetched, Error> {
-    complete(&name.manifest(), folder, sources)
+    match name.manifest() {
+        Some(manifest) => complete(&manifest, folder, sources),
+        None => cifar10::complete(&cifar10::ARCHIVE, folder, sources),
+    }
 }
 
 fn complete(manifest: &Manifest, folder: &Path, sources: &[Source]) -> Result<Fetched, Error> {
@@ -76,23 +80,22 @@ fn complete(manifest: &Manifest, folder: &Path, sources: &[Source]) -> Result<Fe
     if fetch.unmet.is_empty() {
         return Ok(fetch.fetched);
     }
-    Err(Error::Fetch(FetchError {
+    Err(Error::from(Box::new(FetchError {
         name: manifest.name,
         folder: folder.to_owned(),
         refusals,
-        unmet: fetch.unmet,
-    }))
+        needed: Needed::Files(fetch.unmet),
+    })))
 }
 
 impl DatasetName {
-    /// Whether `folder` holds the four files of this dataset, unaltered.
+    /// Whether `folder` holds the files of this dataset, unaltered as far as
+    /// their digests are published.
     pub fn is_complete(self, folder: &Path) -> bool {
-        self.unmet(folder).is_empty()
-    }
-
-    /// The files of this dataset that `folder` lacks or holds altered.
-    pub fn unmet(self, folder: &Path) -> Vec<Unmet> {
-        unmet(&self.manifest(), folder)
+        match self.manifest() {
+            Some(manifest) => unmet(&manifest, folder).is_empty(),
+            None => crate::cifar10::is_complete(folder),
+        }
     }
 }
 
@@ -161,12 +164,15 @@ impl Fetch<'_> {
     ) -> Result<(), SourceError> {
         let path = self.folder.join(file.names()[0]);
         let temporary = artifact::temporary_beside(&path)?;
-        let bar = transfer_bar(file, self.manifest.bytes(file));
+        let bar = transfer_bar(file.label(), self.manifest.bytes(file));
         // One byte more than the file has is enough to see that it is another.
         let limit = self.manifest.bytes(file) + 1;
         let copied = copy_raw(content, &mut bar.wrap_write(temporary.as_file()), limit);
         bar.finish_and_clear();
-        copied.map_err(|reason| SourceError::Transfer { file, reason })?;
+        copied.map_err(|reason| SourceError::Transfer {
+            file: file.label(),
+            reason,
+        })?;
 
         let (expected, found) = (
             self.manifest.sha256(file),
@@ -174,7 +180,7 @@ impl Fetch<'_> {
         );
         if found != expected {
             return Err(SourceError::Checksum {
-                file,
+                file: file.label(),
                 expected,
                 found,
             });
@@ -188,7 +194,7 @@ impl Fetch<'_> {
     fn settle(&mut self, file: DatasetFile, source: &str) {
         let met = self.unmet.extract_if(.., |unmet| unmet.file == file);
         self.fetched.files.extend(met.map(|unmet| FetchedFile {
-            file,
+            file: file.label(),
             source: source.to_string(),
             instead_of: unmet.problem,
         }));
@@ -207,13 +213,13 @@ fn copy_raw(content: &mut dyn Read, out: &mut impl io::Write, limit: u64) -> io:
 }
 
 /// A bar for `bytes` of `file`; indicatif hides it unless stderr is a terminal.
-fn transfer_bar(file: DatasetFile, bytes: u64) -> ProgressBar {
+fn transfer_bar(file: &'static str, bytes: u64) -> ProgressBar {
     let style = "{msg:16} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}";
     ProgressBar::new(bytes)
         .with_style(
             ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
         )
-        .with_message(file.to_string())
+        .with_message(file)
 }
 
 #[cfg(test)]

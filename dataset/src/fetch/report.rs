@@ -17,8 +17,8 @@ pub struct Fetched {
 /// A file that a fetch brought. Displayed as a line for people.
 #[derive(Debug)]
 pub struct FetchedFile {
-    /// The file.
-    pub file: DatasetFile,
+    /// What it holds, in words.
+    pub file: &'static str,
     /// Where it came from.
     pub source: String,
     /// What was wrong before.
@@ -62,8 +62,24 @@ pub struct FetchError {
     pub folder: PathBuf,
     /// Each source with its reason, in the order they were asked.
     pub refusals: Vec<(String, SourceError)>,
-    /// The files that are still needed.
-    pub unmet: Vec<Unmet>,
+    /// What is still needed.
+    pub needed: Needed,
+}
+
+/// What the folder of a dataset still lacks.
+#[derive(Debug)]
+pub enum Needed {
+    /// Some of four files.
+    Files(Vec<Unmet>),
+    /// An archive, or the files in it.
+    Archive {
+        /// The archive's name.
+        name: &'static str,
+        /// The archive's digest, as published.
+        sha256: Sha256,
+        /// The files that serve as well.
+        members: Vec<&'static str>,
+    },
 }
 
 impl fmt::Display for FetchedFile {
@@ -98,14 +114,26 @@ impl fmt::Display for FetchError {
         for (source, reason) in &self.refusals {
             writeln!(f, "  {source}: {reason}")?;
         }
-        write!(
-            f,
-            "put these files, raw or gzipped with `.gz` added, in {}:",
-            self.folder.display()
-        )?;
-        self.unmet
-            .iter()
-            .try_for_each(|unmet| write!(f, "\n  {unmet}"))
+        let folder = self.folder.display();
+        match &self.needed {
+            Needed::Files(unmet) => {
+                write!(
+                    f,
+                    "put these files, raw or gzipped with `.gz` added, in {folder}:"
+                )?;
+                unmet.iter().try_for_each(|unmet| write!(f, "\n  {unmet}"))
+            }
+            Needed::Archive {
+                name,
+                sha256,
+                members,
+            } => write!(
+                f,
+                "put these files in {folder}:\n  {name}  SHA-256 {sha256}\n\
+                 or those that are in it:\n  {}",
+                members.join("\n  ")
+            ),
+        }
     }
 }
 

@@ -66,8 +66,8 @@ pub enum SourceError {
     /// A transfer did not begin or broke off, or its content is damaged.
     #[error("the transfer of the {file} failed: {reason}")]
     Transfer {
-        /// The file.
-        file: DatasetFile,
+        /// What was to be transferred.
+        file: &'static str,
         /// What `curl`, the operating system or the decoder says.
         reason: io::Error,
     },
@@ -75,10 +75,10 @@ pub enum SourceError {
     #[error("the package cannot be read: {0}")]
     Archive(io::Error),
     /// The source has another file.
-    #[error("its {file} have SHA-256 {found}, expected {expected}")]
+    #[error("its {file}: the content has SHA-256 {found}, expected {expected}")]
     Checksum {
-        /// The file.
-        file: DatasetFile,
+        /// What was delivered.
+        file: &'static str,
         /// The digest of the raw file, as published.
         expected: Sha256,
         /// The digest of what was delivered, decompressed.

@@ -1,0 +1,95 @@
+//! Pictures brought to the one size that a network takes.
+
+use image::DynamicImage;
+use image::imageops::{self, FilterType};
+use serde::{Deserialize, Serialize};
+
+use crate::picture::grey;
+
+/// How a picture of other proportions comes to the wanted ones.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fit {
+    /// Height and width are scaled each for itself.
+    #[default]
+    Stretch,
+    /// What is too much, at both sides, is cut off.
+    Crop,
+    /// Black is added at both sides.
+    Pad,
+}
+
+/// The pixels of `picture` as `shape` [channels, height, width], row-major:
+/// [`grey`] with one channel, else red, green and blue.
+///
+/// # Panics
+///
+/// When `shape` has neither 1 nor 3 channels.
+pub fn fitted_pixels(picture: &DynamicImage, shape: [usize; 3], fit: Fit) -> Vec<u8> {
+    let [channels, height, width] = shape;
+    assert!(channels == 1 || channels == 3, "channels of a picture");
+    // Fewer channels first, so that there is less to resize.
+    if channels == 1 {
+        let shades = DynamicImage::ImageLuma8(grey(picture));
+        return fitted(shades, width as u32, height as u32, fit)
+            .into_luma8()
+            .into_raw();
+    }
+    let colour = DynamicImage::ImageRgb8(picture.to_rgb8());
+    let resized = fitted(colour, width as u32, height as u32, fit).into_rgb8();
+    let plane = |channel: usize| resized.pixels().map(move |pixel| pixel.0[channel]);
+    (0..3).flat_map(plane).collect()
+}
+
+fn fitted(picture: DynamicImage, width: u32, height: u32, fit: Fit) -> DynamicImage {
+    if (picture.width(), picture.height()) == (width, height) {
+        return picture;
+    }
+    // Triangle: bilinear, over all pixels that become one.
+    match fit {
+        Fit::Stretch => picture.resize_exact(width, height, FilterType::Triangle),
+        Fit::Crop => picture.resize_to_fill(width, height, FilterType::Triangle),
+        Fit::Pad => {
+            let inner = picture.resize(width, height, FilterType::Triangle);
+            let mut padded = DynamicImage::new(width, height, inner.color());
+            let (x, y) = (width - inner.width(), height - inner.height());
+            imageops::overlay(&mut padded, &inner, i64::from(x / 2), i64::from(y / 2));
+            padded
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use image::{GrayImage, Luma, Rgb, RgbImage};
+
+    use super::*;
+    #[test]
+    fn picture_of_the_wanted_size_is_not_touched() {
+        let ramp = GrayImage::from_fn(28, 28, |x, y| Luma([(9 * x + y / 7) as u8]));
+        let picture = DynamicImage::from(ramp);
+        let grey = picture.to_luma8().into_raw();
+        for fit in [Fit::Stretch, Fit::Crop, Fit::Pad] {
+            assert_eq!(fitted_pixels(&picture, [1, 28, 28], fit), grey);
+            let planes = fitted_pixels(&picture, [3, 28, 28], fit);
+            assert_eq!(planes, grey.repeat(3));
+        }
+    }
+
+    #[test]
+    fn channels_are_planes_of_red_green_and_blue() {
+        let picture = RgbImage::from_pixel(4, 2, Rgb([10, 20, 30]));
+        let planes = fitted_pixels(&picture.into(), [3, 2, 2], Fit::Stretch);
+        assert_eq!(planes, [10, 10, 10, 10, 20, 20, 20, 20, 30, 30, 30, 30]);
+    }
+
+    #[test]
+    fn padding_is_black_at_both_sides_and_cropping_takes_the_middle() {
+        let white = DynamicImage::from(GrayImage::from_pixel(4, 8, Luma([255])));
+        let row = |fit| fitted_pixels(&white, [1, 4, 4], fit)[..4].to_vec();
+        assert_eq!(row(Fit::Pad), [0, 255, 255, 0]);
+        assert_eq!(row(Fit::Crop), [255; 4]);
+        assert_eq!(row(Fit::Stretch), [255; 4]);
+    }
+}
