@@ -1,1 +1,86 @@
-//! OpenSSF model signatures: bundles that say who made a file.
+//! OpenSSF model signatures: bundles that say who made a model.
+//!
+//! A signature is a [Sigstore bundle] around a [DSSE] envelope around an
+//! [in-toto statement], which lists the model's files with their SHA-256; the
+//! format of the [OpenSSF Model Signing] project, whose tool `model-signing`
+//! reads what [`sign`] writes and writes what [`verify`] reads. Keys are local
+//! ones, on the curve P-256, in PEM.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use signing::{PrivateKey, PublicKey, Bundle, sign, verify};
+//!
+//! # fn main() -> Result<(), signing::Error> {
+//! let (model, file) = (Path::new("model.onnx"), Path::new("model.onnx.sig"));
+//! let private = PrivateKey::read(Path::new("private.pem"))?;
+//! sign(model, file, &private)?.write(file)?;
+//! let public = PublicKey::read(Path::new("public.pem"))?;
+//! verify(model, file, &Bundle::read(file)?, &public)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [Sigstore bundle]: https://docs.sigstore.dev/about/bundle/
+//! [DSSE]: https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
+//! [in-toto statement]: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
+//! [OpenSSF Model Signing]: https://github.com/ossf/model-signing-spec
+
+mod bundle;
+mod error;
+mod key;
+mod manifest;
+mod statement;
+
+use std::path::Path;
+
+pub use bundle::Bundle;
+pub use error::{BundleProblem, Difference, Error, KeyProblem, StatementProblem};
+pub use key::{PrivateKey, PublicKey};
+pub use manifest::{Manifest, Resource};
+
+use statement::Statement;
+
+/// Signs the model at `model`, a file or a folder. In a folder, the files that
+/// git keeps for itself and `signature`, where the bundle is to be written, are
+/// no part of it.
+///
+/// The same files and key give the same bundle, byte for byte (RFC 6979).
+///
+/// # Errors
+///
+/// When the model cannot be read or holds a symbolic link.
+pub fn sign(model: &Path, signature: &Path, key: &PrivateKey) -> Result<Bundle, Error> {
+    let ignored = manifest::usually_ignored(model, signature);
+    let manifest = Manifest::of(model, &ignored)?;
+    let statement = Statement::new(model, manifest, ignored);
+    Ok(Bundle::sign(statement.to_json()?, key))
+}
+
+/// Checks that `bundle`, which was read from `signature`, was made with the
+/// private part of `key` for exactly the files at `model`; returns them.
+///
+/// # Errors
+///
+/// When the bundle is none of these signatures, was made with another key or
+/// changed since, or the files are others than those that were signed.
+pub fn verify(
+    model: &Path,
+    signature: &Path,
+    bundle: &Bundle,
+    key: &PublicKey,
+) -> Result<Manifest, Error> {
+    let statement = Statement::parse(bundle.verify(key)?)?;
+    let mut ignored = statement.ignored();
+    ignored.extend(manifest::usually_ignored(model, signature));
+    let found = Manifest::of(model, &ignored)?;
+    let differences = statement.manifest()?.differences(&found);
+    if differences.is_empty() {
+        Ok(found)
+    } else {
+        Err(Error::Changed {
+            model: model.to_owned(),
+            differences,
+        })
+    }
+}
