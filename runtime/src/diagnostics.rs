@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use runtime::cli::{FIXABLE, UNEXPECTED, render};
 use runtime::{EvaluateError, MetadataError, SessionError, hint, library};
 
-use crate::commands::eval;
+use crate::commands::{eval, predict};
 
 /// Prints `error` to stderr and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
@@ -18,6 +18,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 /// Whether an error is one of those that say what the user did or lacks.
 fn is_known(error: &(dyn Error + 'static)) -> bool {
     error.is::<eval::Refusal>()
+        || error.is::<predict::Unusable>()
+        || error.is::<predict::SourceError>()
         || error.is::<EvaluateError>()
         || error.is::<MetadataError>()
         || error.is::<SessionError>()

@@ -1,4 +1,4 @@
-//! The command line: `runtime eval`, `runtime inspect`, `runtime setup`.
+//! The command line: `runtime eval`, `predict`, `inspect` and the others.
 //!
 //! Data goes to stdout, everything for people to stderr. The exit code is 0 on
 //! success, 1 for an error that the user can fix, 2 for one that is unexpected.
@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{eval, inspect, setup};
+use commands::{eval, inspect, predict, setup};
 
-/// Evaluates ONNX image classifiers through ONNX Runtime.
+/// Runs and evaluates ONNX image classifiers through ONNX Runtime.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {
@@ -24,6 +24,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Eval(eval::Args),
+    Predict(predict::Args),
     Inspect(inspect::Args),
     Setup(setup::Args),
 }
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     };
     let result = match &cli.command {
         Command::Eval(args) => eval::run(args),
+        Command::Predict(args) => predict::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Setup(args) => setup::run(args),
     };

@@ -8,15 +8,27 @@ use serde::Serialize;
 
 /// Writes `value` to stdout, as text or as JSON on request.
 pub(crate) fn print<T: Display + Serialize>(value: &T, json: bool) -> anyhow::Result<()> {
-    let text = if json {
-        let text =
-            serde_json::to_string_pretty(value).context("cannot write the result as JSON")?;
-        text + "\n"
-    } else {
-        value.to_string()
-    };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough, like `head`.
+    match json {
+        true => print_json(value),
+        false => write(&value.to_string()),
+    }
+}
+
+/// Writes `value` to stdout as JSON.
+pub(crate) fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value).context("cannot write the result as JSON")?;
+    write(&(text + "\n"))
+}
+
+/// Writes `text` to stdout.
+pub(crate) fn write(text: &str) -> anyhow::Result<()> {
+    ended(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// The result of writing to stdout; whoever reads may have seen enough, like
+/// `head`.
+pub(crate) fn ended(result: io::Result<()>) -> anyhow::Result<()> {
+    match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to stdout"),
     }

@@ -48,7 +48,7 @@ pub(crate) struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Choice {
+pub(crate) enum Choice {
     /// CUDA where it runs, else the CPU
     Auto,
     /// The CPU

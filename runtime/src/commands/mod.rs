@@ -2,4 +2,5 @@
 
 pub(crate) mod eval;
 pub(crate) mod inspect;
+pub(crate) mod predict;
 pub(crate) mod setup;
