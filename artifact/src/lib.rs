@@ -5,10 +5,16 @@
 
 mod digest;
 mod fault;
+mod read;
+mod scratch;
 mod write;
 
 pub use digest::{InvalidDigest, Sha256};
-pub use write::{publish, sweep, sweep_folder, temporary_beside, write, write_bytes, write_json};
+pub use read::read_at_most;
+pub use scratch::Scratch;
+pub use write::{
+    publish, sweep, sweep_abandoned, sweep_folder, temporary_beside, write, write_bytes, write_json,
+};
 
 use std::path::{Path, PathBuf};
 

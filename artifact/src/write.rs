@@ -1,8 +1,9 @@
 //! Atomic replacement of a file: temporary in the same folder, flush, rename,
 //! flush of the folder.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
@@ -11,7 +12,7 @@ use crate::Error;
 use crate::fault::{self, Points};
 
 /// What the names of temporary files end with.
-const SUFFIX: &str = ".partial";
+pub(crate) const SUFFIX: &str = ".partial";
 
 /// Writes `path` through `fill`, so that it appears whole or not at all.
 ///
@@ -63,8 +64,8 @@ pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Erro
 ///
 /// When one cannot be deleted.
 pub fn sweep(path: &Path) -> Result<(), Error> {
-    sweep_where(folder_of(path), |target| {
-        path.file_name() == Some(target.as_ref())
+    sweep_where(folder_of(path), |temporary| {
+        path.file_name() == target(temporary).map(OsStr::new)
     })
 }
 
@@ -77,17 +78,58 @@ pub fn sweep_folder(folder: &Path) -> Result<(), Error> {
     sweep_where(folder, |_| true)
 }
 
+/// As [`sweep_folder`], but for the files that living processes are writing:
+/// for a folder that is anyone's. The operating system tells them apart, by the
+/// lock that a writer holds; where it has no such locks, nothing is deleted.
+///
+/// # Errors
+///
+/// As [`sweep`].
+pub fn sweep_abandoned(folder: &Path) -> Result<(), Error> {
+    sweep_where(folder, |temporary| is_abandoned(&folder.join(temporary)))
+}
+
 fn sweep_where(folder: &Path, is_swept: impl Fn(&str) -> bool) -> Result<(), Error> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Ok(());
     };
     for entry in entries.filter_map(Result::ok) {
-        if target(&entry.file_name().to_string_lossy()).is_some_and(&is_swept) {
-            let path = entry.path();
-            fs::remove_file(&path).map_err(Error::new("delete", &path))?;
+        let path = entry.path();
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if target(&name).is_some() && path.is_file() && is_swept(&name) {
+            remove(&path)?;
         }
     }
     Ok(())
+}
+
+/// Another process may have been faster.
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result.map_err(Error::new("delete", path)),
+    }
+}
+
+/// Whether the process that made the temporary file or folder at `path` has ended.
+pub(crate) fn is_abandoned(path: &Path) -> bool {
+    cfg!(unix) && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Locks a new temporary file or folder at `path`, which shows others that its
+/// writer lives; false where a sweep came between and takes it away.
+pub(crate) fn claim(opened: &File, path: &Path) -> bool {
+    // A lock of Windows would keep this process from reading the file by name.
+    if !cfg!(unix) {
+        return true;
+    }
+    match opened.try_lock() {
+        Ok(()) => path.exists(),
+        Err(TryLockError::WouldBlock) => false,
+        // A file system without locks, where nothing is swept either.
+        Err(TryLockError::Error(_)) => true,
+    }
 }
 
 /// The name of the file that a temporary file was to become:
@@ -113,9 +155,14 @@ pub fn temporary_beside(path: &Path) -> Result<NamedTempFile, Error> {
     // tempfile makes private files; an output has the permissions of any other.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    fault::point()
-        .and_then(|()| builder.tempfile_in(folder))
-        .map_err(Error::new("write in the folder", folder))
+    loop {
+        let temporary = fault::point()
+            .and_then(|()| builder.tempfile_in(folder))
+            .map_err(Error::new("write in the folder", folder))?;
+        if claim(temporary.as_file(), temporary.path()) {
+            return Ok(temporary);
+        }
+    }
 }
 
 /// Flushes `temporary` to disk and renames it to `path`.
@@ -187,6 +234,32 @@ mod tests {
         sweep_folder(folder.path()).unwrap();
         assert_eq!(files(), 1);
         assert!(one.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_living_writer_holds_is_not_taken_for_abandoned() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.bin");
+        temporary_beside(&path).unwrap().keep().unwrap();
+        let writing = temporary_beside(&path).unwrap();
+        write_bytes(&path, b"x").unwrap();
+        sweep_abandoned(folder.path()).unwrap();
+        assert!(writing.path().exists() && path.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn temporary_file_that_a_sweep_holds_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let temporary = NamedTempFile::new_in(folder.path()).unwrap();
+        let sweep = File::open(temporary.path()).unwrap();
+        sweep.lock().unwrap();
+        assert!(!claim(temporary.as_file(), temporary.path()));
+        fs::remove_file(temporary.path()).unwrap();
+        drop(sweep);
+        assert!(!claim(temporary.as_file(), temporary.path()));
     }
 
     #[test]

@@ -28,6 +28,9 @@ const BEST: &str = "best.safetensors";
 /// parameters.
 const LARGEST_PART: u64 = 1 << 31;
 
+/// The largest `state.cbor`: a hundred thousand epochs.
+const LARGEST_STATE: u64 = 1 << 26;
+
 /// Where a training stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Checkpoint {
@@ -105,14 +108,16 @@ impl Checkpoint {
     }
 
     fn read(path: &Path) -> io::Result<Self> {
-        let mut archive = tar::Archive::new(fs::File::open(path)?);
+        let file = fs::File::open(path)?;
+        let bytes = file.metadata()?.len();
+        let mut archive = tar::Archive::new(file);
+        // Raw: without the extensions by which a small file has large parts.
         let mut parts = BTreeMap::new();
-        for entry in archive.entries()? {
-            let entry = entry?;
-            let name = entry.path()?.to_string_lossy().into_owned();
-            let mut part = Vec::new();
-            entry.take(LARGEST_PART).read_to_end(&mut part)?;
-            parts.insert(name, part);
+        for entry in archive.entries()?.raw(true) {
+            let (name, part) = read_part(entry?, bytes)?;
+            if parts.insert(name, part).is_some() {
+                return Err(io::Error::other(format!("{name} is there twice")));
+            }
         }
         let mut take = |name: &str| parts.remove(name);
         let state = take(STATE).ok_or_else(|| missing(STATE))?;
@@ -146,6 +151,31 @@ impl Checkpoint {
             _ => Ok(()),
         }
     }
+}
+
+/// Name and content of an entry in an archive of so many `bytes`.
+fn read_part(
+    mut entry: tar::Entry<'_, fs::File>,
+    bytes: u64,
+) -> io::Result<(&'static str, Vec<u8>)> {
+    let path = entry.path()?.into_owned();
+    let known = [STATE, NETWORK, OPTIMIZER, BEST].into_iter();
+    let Some(name) = known.into_iter().find(|name| path == Path::new(name)) else {
+        let problem = format!("{} is no part of a checkpoint", path.display());
+        return Err(io::Error::other(problem));
+    };
+    let limit = if name == STATE {
+        LARGEST_STATE
+    } else {
+        LARGEST_PART
+    };
+    let size = entry.size();
+    if size > limit.min(bytes) || !entry.header().entry_type().is_file() {
+        return Err(io::Error::other(format!("{name} cannot have {size} bytes")));
+    }
+    let mut part = Vec::with_capacity(size as usize);
+    entry.read_to_end(&mut part)?;
+    Ok((name, part))
 }
 
 fn append(archive: &mut tar::Builder<impl Write>, name: &str, part: &[u8]) -> io::Result<()> {

@@ -64,6 +64,7 @@ fn complete(manifest: &Manifest, folder: &Path, sources: &[Source]) -> Result<Fe
     if fetch.unmet.is_empty() {
         return Ok(fetch.fetched);
     }
+    artifact::sweep_abandoned(folder)?;
     // A folder that cannot be written is told before anything is downloaded.
     artifact::temporary_beside(&folder.join("probe"))?;
 

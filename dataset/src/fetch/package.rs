@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use artifact::Scratch;
 use flate2::bufread::GzDecoder;
 use tar::Archive;
 
@@ -92,7 +93,10 @@ fn unpack(
 ) -> Result<(), SourceError> {
     let mut missing = wanted.to_vec();
     let mut archive = Archive::new(archive.take(ARCHIVE_LIMIT_BYTES));
-    for entry in archive.entries().map_err(SourceError::Archive)? {
+    // Extensions, such as names and holes of any length, are passed over: they
+    // would be read into memory, and no package needs them.
+    let entries = archive.entries().map_err(SourceError::Archive)?.raw(true);
+    for entry in entries {
         let mut entry = entry.map_err(SourceError::Archive)?;
         if !entry.header().entry_type().is_file() {
             continue;
@@ -116,9 +120,8 @@ fn is_at(path: &Path, folder: &str, file: DatasetFile) -> bool {
         .any(|place| place == path)
 }
 
-fn scratch() -> Result<tempfile::TempDir, SourceError> {
-    let parent = std::env::temp_dir();
-    Ok(tempfile::tempdir_in(&parent).map_err(artifact::Error::new("make a folder in", &parent))?)
+fn scratch() -> Result<Scratch, SourceError> {
+    Ok(Scratch::new_in(&std::env::temp_dir())?)
 }
 
 /// The file in `folder` that ends in `extension`.
@@ -190,6 +193,14 @@ mod tests {
             "",
         );
         let error = unpacked(&archive(&[link]), &[DatasetFile::TestLabels]).unwrap_err();
+        assert_eq!(error.to_string(), "it has no test labels");
+    }
+
+    #[test]
+    fn name_that_would_fill_the_memory_is_passed_over() {
+        let long = ("x", tar::EntryType::GNULongName, "t10k-labels-idx1-ubyte");
+        let wanted = ("usr/share/y", tar::EntryType::Regular, "");
+        let error = unpacked(&archive(&[long, wanted]), &[DatasetFile::TestLabels]).unwrap_err();
         assert_eq!(error.to_string(), "it has no test labels");
     }
 

@@ -119,6 +119,16 @@ fn files_that_one_source_lacks_come_from_the_next() {
     assert_ne!(fetched.files[0].source, fetched.files[1].source);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_killed_fetch_left_is_deleted_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(DatasetFile::TrainImages.names()[0]);
+    artifact::temporary_beside(&path).unwrap().keep().unwrap();
+    complete(&manifest(), folder.path(), &[good_mirror()]).unwrap();
+    assert_eq!(names(folder.path()), published_names());
+}
+
 #[test]
 fn files_that_are_there_are_used_without_asking_anyone() {
     let fetched = complete(&manifest(), &fixture(), &[]).unwrap();

@@ -1,7 +1,6 @@
 //! A YAML file with its text, so that every error can show the place.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -43,6 +42,18 @@ pub enum ConfigError {
 /// The largest file that is read; a pipeline is a few kilobytes.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// What aliases may make of it: `&a [*b, *b]` over and over doubles each time.
+fn limits() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: 64,
+            max_nodes: 100_000,
+            max_total_scalar_bytes: 4 << 20,
+            max_recorded_anchor_bytes: 4 << 20,
+        },
+    }
+}
+
 impl Document {
     /// Reads the file at `path`.
     ///
@@ -50,19 +61,15 @@ impl Document {
     ///
     /// When it cannot be read, is larger than 1 MiB, or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let size = match fs::metadata(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+        let bytes = match artifact::read_at_most(path, MAX_BYTES) {
+            Err(error) if error.source.kind() == ErrorKind::NotFound => {
                 return Err(ConfigError::NotFound(path.to_owned()));
             }
-            metadata => metadata.map_err(artifact::Error::new("read", path))?.len(),
+            bytes => bytes?,
         };
-        if size > MAX_BYTES {
-            let problem = std::io::Error::other(format!(
-                "{size} bytes are more than the {MAX_BYTES} of any pipeline"
-            ));
-            return Err(artifact::Error::new("read", path)(problem).into());
-        }
-        let text = fs::read_to_string(path).map_err(artifact::Error::new("read", path))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+            .map_err(artifact::Error::new("read", path))?;
         Ok(Self::new(path, text))
     }
 
@@ -90,7 +97,7 @@ impl Document {
     ///
     /// What does not fit, with the line, the column and the text.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        serde_saphyr::from_str(&self.text).map_err(|error| {
+        serde_saphyr::from_str_with_options(&self.text, limits()).map_err(|error| {
             let Problem { text, hint } = Problem::of(&error);
             self.invalid(error.location().unwrap_or(Location::UNKNOWN), text, hint)
         })

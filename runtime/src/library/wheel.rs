@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use artifact::Sha256;
+use artifact::{Scratch, Sha256};
 use zip::ZipArchive;
 
 use super::{cache, places, python};
@@ -209,7 +209,7 @@ pub fn fetch(build: Build) -> Result<PathBuf, FetchError> {
     }
     let wheel = wheel_for(build)?;
     let cache = cache::folder()?;
-    let temporary = temporary_in(&cache)?;
+    let temporary = Scratch::new_in(&cache)?;
     let spinner = Spinner::start(format!(
         "Fetching ONNX Runtime {VERSION} ({}, {} MB)",
         build.package(),
@@ -234,14 +234,6 @@ fn wheel_for(build: Build) -> Result<&'static Wheel, FetchError> {
         .iter()
         .find(|wheel| (wheel.build, wheel.os, wheel.arch) == (build, OS, ARCH))
         .ok_or(FetchError::UnknownPlatform { build })
-}
-
-fn temporary_in(cache: &Path) -> Result<tempfile::TempDir, artifact::Error> {
-    fs::create_dir_all(cache).map_err(artifact::Error::new("create the folder", cache))?;
-    tempfile::Builder::new()
-        .prefix(".fetching-")
-        .tempdir_in(cache)
-        .map_err(artifact::Error::new("write in the folder", cache))
 }
 
 /// Downloads `wheel` into `folder` through the first package manager that can.
