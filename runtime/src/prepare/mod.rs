@@ -76,7 +76,7 @@ impl Preparation {
         let (invert, center) = match dataset.parse() {
             Ok(DatasetName::Mnist) => (Invert::Auto, Center::Auto),
             Ok(DatasetName::FashionMnist) => (Invert::Auto, Center::No),
-            Err(_) => (Invert::No, Center::No),
+            Ok(DatasetName::Cifar10) | Err(_) => (Invert::No, Center::No),
         };
         Self { invert, center }
     }
