@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use onnx::proto::ModelProto;
+use onnx::proto::{ModelProto, StringStringEntryProto};
 
 use crate::error::ExportError;
 use crate::spec::Interface;
@@ -104,6 +104,17 @@ impl OnnxModel {
 
     pub(crate) fn interface(&self) -> &Interface {
         &self.interface
+    }
+
+    /// Adds an entry to `metadata_props` that is known only now, such as a digest
+    /// of what was exported.
+    #[must_use]
+    pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.proto.metadata_props.push(StringStringEntryProto {
+            key: key.into(),
+            value: value.into(),
+        });
+        self
     }
 
     /// Writes the model to `path`, whole or not at all. Beyond the 2 GiB that a

@@ -6,6 +6,7 @@
 //! read by [`read_with_external_data`] alone.
 
 mod check;
+mod digest;
 mod error;
 mod external;
 pub mod proto;
@@ -14,6 +15,7 @@ mod runner;
 mod wire;
 mod write;
 
+pub use digest::{NotRaw, initializers_digest};
 pub use error::{Error, ExternalProblem, Invalid, InvalidTensor};
 pub use external::write_external;
 pub use prost::bytes::Bytes;

@@ -11,7 +11,7 @@ use artifact::Sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, Document};
-use crate::plan::{Action, Plan, Stage};
+use crate::plan::{Action, Plan, SETTINGS, Stage};
 
 /// Version of the stages' code; part of what a stage is made from.
 const CODE: &str = env!("CARGO_PKG_VERSION");
@@ -202,6 +202,7 @@ impl Action {
                 trainer::BEST,
                 trainer::LAST,
                 trainer::METRICS,
+                SETTINGS,
                 trainer::SUMMARY,
             ]
             .map(|file| plan.folder.join(file))

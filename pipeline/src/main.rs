@@ -1,4 +1,4 @@
-//! The command line: `pipeline run`, `status`, `dag` and `init`.
+//! The command line: `pipeline run`, `status`, `dag`, `init` and others.
 //!
 //! Results go to stdout, everything for people to stderr. The exit code is 0
 //! on success, 1 for an error that the user can fix, 2 for one that is
@@ -12,8 +12,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use pipeline::config::Override;
+use runtime::shell::{Completions, Man};
 
-use commands::{dag, init, run, status};
+use commands::{dag, init, run, sign, status};
 
 /// Trains a network, exports it as ONNX, and proves and measures the ONNX, as
 /// a YAML file describes it.
@@ -30,6 +31,9 @@ enum Command {
     Status(status::Args),
     Dag(dag::Args),
     Init(init::Args),
+    Sign(sign::Args),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Which pipeline.
@@ -55,6 +59,9 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Dag(args) => dag::run(args),
         Command::Init(args) => init::run(args),
+        Command::Sign(args) => sign::run(args),
+        Command::Completions(args) => args.run::<Cli>().map_err(Into::into),
+        Command::Man(args) => args.run::<Cli>().map_err(Into::into),
     });
     match result {
         Ok(Ok(())) => ExitCode::SUCCESS,

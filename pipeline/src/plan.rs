@@ -164,6 +164,9 @@ impl Action {
     }
 }
 
+/// What a network was trained with: a file among the results of its training.
+pub const SETTINGS: &str = "settings.json";
+
 impl TrainPlan {
     /// All that decides the weights, but for the dataset.
     pub fn description(&self) -> Value {
@@ -172,9 +175,14 @@ impl TrainPlan {
         })
     }
 
-    /// SHA-256 of [`Self::description`].
+    /// [`Self::description`] as the text of [`SETTINGS`].
+    pub fn settings_file(&self) -> String {
+        format!("{:#}\n", self.description())
+    }
+
+    /// SHA-256 of that text.
     pub fn settings_digest(&self) -> Sha256 {
-        Sha256::of_bytes(self.description().to_string().as_bytes())
+        Sha256::of_bytes(self.settings_file().as_bytes())
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use runtime::cli::{FIXABLE, UNEXPECTED, render};
-use runtime::{EvaluateError, MetadataError, SessionError, hint, library};
+use runtime::{EvaluateError, MetadataError, SessionError, check, hint, library};
 
 use crate::commands::{eval, predict};
 
@@ -20,12 +20,15 @@ fn is_known(error: &(dyn Error + 'static)) -> bool {
     error.is::<eval::Refusal>()
         || error.is::<predict::Unusable>()
         || error.is::<predict::SourceError>()
+        || error.is::<check::Error>()
+        || error.is::<check::Mismatch>()
         || error.is::<EvaluateError>()
         || error.is::<MetadataError>()
         || error.is::<SessionError>()
         || error.is::<library::Error>()
         || error.is::<library::FetchError>()
         || error.is::<onnx::Error>()
+        || error.is::<signing::Error>()
         || error.is::<dataset::Error>()
         || error.is::<artifact::Error>()
 }

@@ -1,4 +1,4 @@
-//! Evaluates ONNX classifiers through ONNX Runtime.
+//! Runs, evaluates and checks ONNX classifiers through ONNX Runtime.
 //!
 //! ```no_run
 //! use std::num::NonZeroUsize;
@@ -23,6 +23,8 @@
 //! Architecture invariant: this crate does not know Burn. It is small and
 //! builds quickly, so that it can be installed where models are served.
 
+pub mod bench;
+pub mod check;
 pub mod cli;
 mod confusion;
 mod evaluate;
@@ -37,8 +39,9 @@ mod progress;
 mod provider;
 mod report;
 mod session;
+pub mod shell;
 mod tensors;
-mod text;
+pub mod text;
 
 pub use confusion::{ClassMeasures, Confusion};
 pub use evaluate::{Error as EvaluateError, Evaluation, Speed, evaluate};

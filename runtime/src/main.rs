@@ -11,7 +11,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{eval, inspect, predict, setup};
+use commands::{bench, eval, inspect, predict, setup, verify_signature};
+use runtime::shell::{Completions, Man};
 
 /// Runs and evaluates ONNX image classifiers through ONNX Runtime.
 #[derive(Debug, Parser)]
@@ -25,8 +26,12 @@ struct Cli {
 enum Command {
     Eval(eval::Args),
     Predict(predict::Args),
+    Bench(bench::Args),
     Inspect(inspect::Args),
+    VerifySignature(verify_signature::Args),
     Setup(setup::Args),
+    Completions(Completions),
+    Man(Man),
 }
 
 fn main() -> ExitCode {
@@ -37,8 +42,12 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::VerifySignature(args) => verify_signature::run(args),
         Command::Setup(args) => setup::run(args),
+        Command::Completions(args) => args.run::<Cli>().map_err(Into::into),
+        Command::Man(args) => args.run::<Cli>().map_err(Into::into),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,9 +11,10 @@
 //! | `burnish.std` | JSON: standard deviation of each channel, same scale | `[0.3081]` |
 //! | `burnish.classes` | JSON: names of the classes, in the order of the logits | `["0","1"]` |
 //! | `burnish.accuracy` | accuracy on the test images, 0 to 1; optional | `0.9912` |
+//! | `burnish.sha256.initializers` | SHA-256 of the weights in the model, see [`onnx::initializers_digest`]; optional | 64 hexadecimal digits |
 //! | `burnish.sha256.weights` | SHA-256 of the weights' file; optional | 64 hexadecimal digits |
-//! | `burnish.sha256.dataset` | SHA-256 of the dataset; optional | 64 hexadecimal digits |
-//! | `burnish.sha256.settings` | SHA-256 of the training's settings; optional | 64 hexadecimal digits |
+//! | `burnish.sha256.dataset` | SHA-256 of the dataset, see [`dataset::digest`]; optional | 64 hexadecimal digits |
+//! | `burnish.sha256.settings` | SHA-256 of the training's `settings.json`; optional | 64 hexadecimal digits |
 //!
 //! A pixel p (0 to 255) of channel c becomes the input `(p / 255 - mean[c]) /
 //! std[c]`. Numbers are written with the fewest digits that read back to the
@@ -44,7 +45,9 @@ pub mod keys {
     pub const CLASSES: &str = "burnish.classes";
     /// Accuracy on the test images.
     pub const ACCURACY: &str = "burnish.accuracy";
-    /// SHA-256 of the weights.
+    /// SHA-256 of the weights in the model.
+    pub const INITIALIZERS: &str = "burnish.sha256.initializers";
+    /// SHA-256 of the file of weights.
     pub const WEIGHTS: &str = "burnish.sha256.weights";
     /// SHA-256 of the dataset.
     pub const DATASET_DIGEST: &str = "burnish.sha256.dataset";
@@ -72,6 +75,8 @@ pub struct ModelMetadata {
 /// Digests of what a model was made from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Sources {
+    /// Of the weights in the model.
+    pub initializers: Option<Sha256>,
     /// Of the file of weights.
     pub weights: Option<Sha256>,
     /// Of the dataset.
@@ -128,6 +133,10 @@ impl ModelMetadata {
                 keys::ACCURACY,
                 self.accuracy.map(|accuracy| json(&accuracy)),
             ),
+            (
+                keys::INITIALIZERS,
+                self.sources.initializers.map(Into::into),
+            ),
             (keys::WEIGHTS, self.sources.weights.map(Into::into)),
             (keys::DATASET_DIGEST, self.sources.dataset.map(Into::into)),
             (keys::SETTINGS, self.sources.settings.map(Into::into)),
@@ -158,6 +167,7 @@ impl ModelMetadata {
             classes: props.classes()?,
             accuracy: props.accuracy()?,
             sources: Sources {
+                initializers: props.digest(keys::INITIALIZERS)?,
                 weights: props.digest(keys::WEIGHTS)?,
                 dataset: props.digest(keys::DATASET_DIGEST)?,
                 settings: props.digest(keys::SETTINGS)?,

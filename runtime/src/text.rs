@@ -13,9 +13,24 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// A bar of `part` (0 to 1) of `length` characters, in eighths of one.
+pub fn bar(part: f64, length: f64) -> String {
+    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (part * length * 8.0).round() as usize;
+    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bars_are_as_long_as_the_part() {
+        assert_eq!(bar(1.0, 30.0), "█".repeat(30));
+        assert_eq!(bar(0.5, 30.0), "█".repeat(15));
+        assert_eq!(bar(1.0 / 60.0, 30.0), "▌");
+        assert_eq!(bar(0.0, 30.0), "");
+    }
 
     #[test]
     fn thousands_are_separated() {

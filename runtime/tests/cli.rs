@@ -201,6 +201,22 @@ fn model_without_metadata_needs_the_dataset_from_the_user() {
     assert_eq!(json(eval(&path).args(unit))["correct"], expected);
 }
 
+#[test]
+fn dataset_of_other_classes_is_refused_with_both_lists() {
+    let files = Files::new();
+    let path = files.model(&any_model());
+    refuses(
+        eval(&path).args(["--dataset", "fashion-mnist"]),
+        &[
+            "classes are not those of fashion-mnist",
+            "\n      0  0      T-shirt/top\n",
+            "\n      9  9      Ankle boot\n",
+            "hint: leave `--dataset` out",
+        ],
+    );
+    eval(&path).args(["--dataset", "mnist"]).assert().success();
+}
+
 fn any_model() -> ModelProto {
     let model = linear(None, [1, 28, 28], &[0.0; 7840], &[0.0; 10]);
     with_metadata(model, &mnist_metadata(&Normalization::unit(1)))

@@ -15,7 +15,7 @@ fn metadata() -> impl Strategy<Value = ModelMetadata> {
         (".*", channels, 1..512_usize, 1..512_usize),
         prop::collection::vec(".*", 1..12),
         proptest::option::of(0.0..=1.0_f64),
-        (digest(), digest(), digest()),
+        (digest(), digest(), digest(), digest()),
     )
         .prop_map(
             |((dataset, channels, height, width), classes, accuracy, digests)| {
@@ -27,9 +27,10 @@ fn metadata() -> impl Strategy<Value = ModelMetadata> {
                     classes,
                     accuracy,
                     sources: Sources {
-                        weights: digests.0,
-                        dataset: digests.1,
-                        settings: digests.2,
+                        initializers: digests.0,
+                        weights: digests.1,
+                        dataset: digests.2,
+                        settings: digests.3,
                     },
                 }
             },
@@ -86,6 +87,7 @@ fn example() -> Vec<(String, String)> {
         classes: vec!["zero".to_owned(), "one".to_owned()],
         accuracy: Some(0.9912),
         sources: Sources {
+            initializers: Some(digest),
             weights: Some(digest),
             dataset: Some(digest),
             settings: Some(digest),
@@ -105,6 +107,7 @@ fn keys_and_values_are_the_documented_ones() {
         ("burnish.std", "[0.3081]"),
         ("burnish.classes", r#"["zero","one"]"#),
         ("burnish.accuracy", "0.9912"),
+        ("burnish.sha256.initializers", &digest),
         ("burnish.sha256.weights", &digest),
         ("burnish.sha256.dataset", &digest),
         ("burnish.sha256.settings", &digest),
@@ -122,7 +125,7 @@ fn keys_of_other_programs_are_left_alone() {
     props.push(("author".to_owned(), "somebody".to_owned()));
     props.push(("burnish.future".to_owned(), "?".to_owned()));
     assert!(read(&props).is_ok());
-    assert_eq!(read(&props[9..10]), Err(MetadataError::Absent));
+    assert_eq!(read(&props[10..11]), Err(MetadataError::Absent));
     assert_eq!(read(&[]), Err(MetadataError::Absent));
 }
 

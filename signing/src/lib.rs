@@ -32,7 +32,7 @@ mod key;
 mod manifest;
 mod statement;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use bundle::Bundle;
 pub use error::{BundleProblem, Difference, Error, KeyProblem, StatementProblem};
@@ -40,6 +40,14 @@ pub use key::{PrivateKey, PublicKey};
 pub use manifest::{Manifest, Resource};
 
 use statement::Statement;
+
+/// Where the signature of the model at `model` usually is: beside it, with
+/// `.sig` after its name.
+pub fn usual_path(model: &Path) -> PathBuf {
+    let mut name = model.as_os_str().to_owned();
+    name.push(".sig");
+    name.into()
+}
 
 /// Signs the model at `model`, a file or a folder. In a folder, the files that
 /// git keeps for itself and `signature`, where the bundle is to be written, are

@@ -3,4 +3,5 @@
 pub(crate) mod dag;
 pub(crate) mod init;
 pub(crate) mod run;
+pub(crate) mod sign;
 pub(crate) mod status;

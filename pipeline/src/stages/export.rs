@@ -7,6 +7,7 @@ use burn::tensor::{Tensor, activation};
 use dataset::{Normalization, Part, Split};
 use exporter::{Exporter, OnnxModel, dims};
 use models::Network;
+use runtime::metadata::keys;
 use runtime::{ModelMetadata, Sources};
 
 use crate::plan::ExportPlan;
@@ -21,6 +22,8 @@ pub(super) fn run(plan: &ExportPlan) -> anyhow::Result<()> {
 
     let metadata = metadata(plan, normalization, accuracy(&answers, &test))?;
     let model = export(plan, &network, &metadata)?;
+    let digest = onnx::initializers_digest(model.model())?;
+    let model = model.with_metadata(keys::INITIALIZERS, digest);
     for warning in model.warnings() {
         eprintln!("  warning: {warning}");
     }
@@ -42,6 +45,8 @@ fn metadata(
         classes: dataset.classes.clone(),
         accuracy: Some(accuracy),
         sources: Sources {
+            // Known when the model is there.
+            initializers: None,
             weights: Some(Sha256::of_file(&plan.weights_file())?),
             dataset: Some(dataset::digest(&dataset.dir)?),
             settings: Some(plan.train.settings_digest()),

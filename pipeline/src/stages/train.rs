@@ -6,7 +6,7 @@ use dataset::{Normalization, Part};
 use trainer::Job;
 
 use crate::config::Normalize;
-use crate::plan::TrainPlan;
+use crate::plan::{SETTINGS, TrainPlan};
 use crate::stages::Context;
 
 impl TrainPlan {
@@ -40,6 +40,7 @@ pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
         fresh: context.fresh,
         stop: listening.stop(),
     })?;
+    artifact::write_bytes(&plan.folder.join(SETTINGS), plan.settings_file().as_bytes())?;
     eprintln!(
         "  on the {} in {:.1} s: best epoch {} of {}, validation accuracy {:.2}%",
         summary.device,

@@ -84,6 +84,16 @@ pub(crate) enum Refusal {
         model: PathBuf,
         source: MetadataError,
     },
+    /// The model answers with other classes than the dataset has.
+    #[error(
+        "the model's classes are not those of {dataset}:{}",
+        side_by_side(model, classes)
+    )]
+    Classes {
+        model: Vec<String>,
+        dataset: DatasetName,
+        classes: Vec<String>,
+    },
     /// The dataset has no name that can be fetched.
     #[error("the model's dataset `{name}` is none that can be fetched")]
     UnknownDataset { name: String },
@@ -97,11 +107,30 @@ impl Refusal {
                     "say it with `--dataset mnist` or `--dataset fashion-mnist`, and with \
                  `--normalize unit` or `--normalize mean-std` how its pixels become numbers"
                 }
+                Self::Classes { .. } => {
+                    "leave `--dataset` out to evaluate the model on the dataset it was made for"
+                }
                 Self::UnknownDataset { .. } => "say with `--data DIR` where it is",
             }
             .to_owned(),
         )
     }
+}
+
+/// The model's classes and the dataset's, a line for each number.
+fn side_by_side(model: &[String], dataset: &[String]) -> String {
+    let width = model.iter().map(|class| class.chars().count()).max();
+    let width = width.unwrap_or(0).max("model".len());
+    let class = |classes: &[String], number| {
+        let class = classes.get(number).map_or("–", String::as_str);
+        class.to_owned()
+    };
+    let mut text = format!("\n  class  {:width$}  dataset", "model");
+    for number in 0..model.len().max(dataset.len()) {
+        let (model, dataset) = (class(model, number), class(dataset, number));
+        text += &format!("\n  {number:>5}  {model:width$}  {dataset}");
+    }
+    text
 }
 
 /// What the command prints.
@@ -166,10 +195,13 @@ fn describe(model: &ModelProto, args: &Args) -> Result<Described, Refusal> {
     };
     match (ModelMetadata::of_model(model), args.dataset) {
         (Ok(metadata), None) => Ok(by_itself(metadata)),
-        (Ok(metadata), Some(name)) => Ok(by_itself(ModelMetadata {
-            dataset: name.to_string(),
-            ..metadata
-        })),
+        (Ok(metadata), Some(name)) => {
+            same_classes(&metadata, name)?;
+            Ok(by_itself(ModelMetadata {
+                dataset: name.to_string(),
+                ..metadata
+            }))
+        }
         (Err(MetadataError::Absent), Some(name)) => Ok(by_user(name)),
         (Err(error), Some(name)) => {
             eprintln!("note: {error}; it is left aside for `--dataset {name}`");
@@ -180,6 +212,19 @@ fn describe(model: &ModelProto, args: &Args) -> Result<Described, Refusal> {
             source,
         }),
     }
+}
+
+/// Labels of other classes would be counted as mistakes.
+fn same_classes(metadata: &ModelMetadata, name: DatasetName) -> Result<(), Refusal> {
+    let classes = published(name).classes;
+    if metadata.classes == classes {
+        return Ok(());
+    }
+    Err(Refusal::Classes {
+        model: metadata.classes.clone(),
+        dataset: name,
+        classes,
+    })
 }
 
 impl Described {

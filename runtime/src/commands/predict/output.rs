@@ -4,6 +4,7 @@ use std::fmt;
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, Rgb, RgbImage};
+use runtime::text::bar;
 use runtime::{Prediction, Ranked, picture};
 use serde::Serialize;
 
@@ -134,7 +135,7 @@ impl fmt::Display for Bars<'_> {
         let width = ranking.iter().map(|ranked| ranked.class.chars().count());
         let width = width.max().unwrap_or(0);
         for Ranked { class, probability } in ranking {
-            let (bar, percent) = (bar(*probability), percent(*probability));
+            let (bar, percent) = (bar(*probability, BAR), percent(*probability));
             writeln!(f, "  {class:width$}  {percent:>7}  {bar}")?;
         }
         writeln!(f)
@@ -143,13 +144,6 @@ impl fmt::Display for Bars<'_> {
 
 fn percent(probability: f64) -> String {
     format!("{:.2}%", 100.0 * probability)
-}
-
-/// A bar in eighths of a character.
-fn bar(part: f64) -> String {
-    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let eighths = (part * BAR * 8.0).round() as usize;
-    "█".repeat(eighths / 8) + EIGHTHS[eighths % 8]
 }
 
 /// What the model sees: its input [channels, height, width], as a picture.
@@ -190,14 +184,6 @@ fn fit(picture: &RgbImage) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bars_are_as_long_as_the_part() {
-        assert_eq!(bar(1.0), "█".repeat(30));
-        assert_eq!(bar(0.5), "█".repeat(15));
-        assert_eq!(bar(1.0 / 60.0), "▌");
-        assert_eq!(bar(0.0), "");
-    }
 
     #[test]
     fn planes_become_colours() {

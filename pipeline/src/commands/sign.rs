@@ -1,0 +1,35 @@
+//! `pipeline sign`: a signature that says who made a model.
+
+use std::path::PathBuf;
+
+use signing::{PrivateKey, sign};
+
+/// Sign a model with a key of your own (OpenSSF model signing)
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The model: a file, or a folder with all its files
+    #[arg(value_name = "MODEL.onnx")]
+    model: PathBuf,
+    /// Your private key on the curve P-256, in PEM
+    #[arg(long, value_name = "PRIVATE.pem")]
+    key: PathBuf,
+    /// Where to write the signature [default: MODEL.onnx.sig]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => signing::usual_path(&args.model),
+    };
+    let key = PrivateKey::read(&args.key)?;
+    sign(&args.model, &output, &key)?.write(&output)?;
+    eprintln!(
+        "wrote {}; whoever has your public key can check it with\n  \
+         runtime verify-signature {} --signature {0} --key PUBLIC.pem",
+        output.display(),
+        args.model.display()
+    );
+    Ok(())
+}
