@@ -60,6 +60,11 @@ impl Mean {
         self.count += count;
     }
 
+    /// How many values it is the mean of.
+    pub(crate) fn count(self) -> usize {
+        self.count
+    }
+
     /// The mean, or NaN of nothing.
     pub(crate) fn value(self) -> f64 {
         self.sum / self.count as f64

@@ -232,6 +232,7 @@ fn run(
     let view = View::new(
         settings.epochs,
         loader_len(&train) + loader_len(&validation),
+        start.as_ref().map_or(&[], |start| &start.progress.epochs),
     );
     let first_epoch = start.as_ref().map_or(1, |start| start.progress.epoch());
     announce(&view, start.as_ref());

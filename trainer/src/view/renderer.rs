@@ -1,8 +1,6 @@
-//! What a person sees while a network trains: a live line on a terminal, else
-//! one line an epoch, and one every so many batches on request. All on stderr.
+//! What Burn's events tell the view.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use burn::train::LearnerSummary;
 use burn::train::logger::{EvaluationProgressLogger, TrainingProgressLogger};
@@ -11,94 +9,13 @@ use burn::train::renderer::{
     EvaluationName, MetricState, MetricsRenderer, MetricsRendererEvaluation,
     MetricsRendererTraining,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::history::{EpochRecord, EpochTiming};
+use super::View;
 use crate::progress::Totals;
 
 /// Names that Burn gives its metrics.
 const LOSS: &str = "Loss";
 const ACCURACY: &str = "Accuracy";
-
-/// Where the training stands; clones show the same line.
-#[derive(Clone)]
-pub(crate) struct View {
-    bar: ProgressBar,
-    epochs: usize,
-    /// Images of one epoch, training and validation.
-    images_per_epoch: u64,
-    /// Of the split that is under way.
-    totals: Arc<Mutex<Totals>>,
-}
-
-impl View {
-    pub(crate) fn new(epochs: usize, images_per_epoch: usize) -> Self {
-        let images_per_epoch = images_per_epoch as u64;
-        // Draws on stderr, and nothing where that is no terminal.
-        let bar = ProgressBar::new(images_per_epoch * epochs as u64).with_style(style());
-        Self {
-            bar,
-            epochs,
-            images_per_epoch,
-            totals: Arc::default(),
-        }
-    }
-
-    /// Loss and accuracy over the split that is under way. Complete when
-    /// Burn's events are flushed.
-    pub(crate) fn totals(&self) -> MutexGuard<'_, Totals> {
-        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A line that stays.
-    pub(crate) fn note(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
-    }
-
-    /// The head of the table of epochs.
-    pub(crate) fn head(&self) {
-        self.note("   epoch   train: loss  accuracy   val: loss  accuracy         lr  images/s");
-    }
-
-    /// The row of a finished epoch.
-    pub(crate) fn epoch(&self, record: &EpochRecord, timing: EpochTiming, best: bool) {
-        let epoch = format!("{}/{}", record.epoch, self.epochs);
-        self.note(&format!(
-            "{epoch:>8}   {:>11.4}  {:>7.2}%   {:>9.4}  {:>7.2}%{}  {:>8.2e}  {:>8.0}",
-            record.train_loss,
-            100.0 * record.train_accuracy,
-            record.validation_loss,
-            100.0 * record.validation_accuracy,
-            if best { " *" } else { "  " },
-            record.learning_rate,
-            timing.images_per_second,
-        ));
-    }
-
-    /// Takes the live line away.
-    pub(crate) fn close(&self) {
-        self.bar.finish_and_clear();
-    }
-
-    /// The renderer that Burn's metrics report to, from this epoch on.
-    pub(crate) fn renderer(&self, epoch: usize, log_every: Option<usize>) -> Renderer {
-        Renderer {
-            view: self.clone(),
-            log_every,
-            names: HashMap::new(),
-            epoch,
-            split: Split::Train,
-            split_start: self.images_per_epoch * (epoch as u64 - 1),
-            batches: 0,
-        }
-    }
-}
-
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{msg} [{wide_bar}] {percent:>3}%  {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
-}
 
 #[derive(Clone, Copy, PartialEq)]
 enum Split {
@@ -113,12 +30,27 @@ pub(crate) struct Renderer {
     names: HashMap<MetricId, String>,
     epoch: usize,
     split: Split,
+    /// Images of the split.
+    split_images: usize,
     /// Images before this split, over the whole training.
     split_start: u64,
     batches: usize,
 }
 
 impl Renderer {
+    pub(super) fn new(view: View, epoch: usize, log_every: Option<usize>) -> Self {
+        Self {
+            split_start: view.images_per_epoch * (epoch as u64 - 1),
+            view,
+            log_every,
+            names: HashMap::new(),
+            epoch,
+            split: Split::Train,
+            split_images: 0,
+            batches: 0,
+        }
+    }
+
     fn add(&self, state: MetricState) {
         let MetricState::Numeric(entry, Some(value)) = state else {
             return;
@@ -135,11 +67,24 @@ impl Renderer {
         else {
             return;
         };
-        let mut totals = self.view.totals();
-        match name.as_str() {
+        let add = |totals: &mut Totals| match name.as_str() {
             LOSS => totals.loss.add(value, count),
             ACCURACY => totals.accuracy.add(value, count),
             _ => {}
+        };
+        add(&mut self.view.totals());
+        if let Some(mut dashboard) = self.view.dashboard() {
+            add(&mut dashboard.curves.window);
+        }
+    }
+
+    /// Adds what the batch brought to the curves.
+    fn follow(&self, images: usize) {
+        if let Some(mut dashboard) = self.view.dashboard()
+            && self.split == Split::Train
+        {
+            let curves = &mut dashboard.curves;
+            curves.trained(self.epoch, images, self.split_images);
         }
     }
 
@@ -185,22 +130,25 @@ impl TrainingProgressLogger for Renderer {
         self.split_start = self.view.images_per_epoch * epoch as u64;
     }
 
-    fn start_split(&mut self, split: &str, _: usize) {
+    fn start_split(&mut self, split: &str, images: usize) {
         self.split = if split == "train" {
             Split::Train
         } else {
             Split::Validation
         };
         self.batches = 0;
+        self.split_images = images;
         *self.view.totals() = Totals::default();
+        if let Some(mut dashboard) = self.view.dashboard() {
+            dashboard.curves.window = Totals::default();
+        }
     }
 
     fn update_split(&mut self, images: usize) {
         self.batches += 1;
-        self.view.bar.set_position(self.split_start + images as u64);
-        if !self.view.bar.is_hidden() {
-            self.view.bar.set_message(self.message());
-        }
+        self.follow(images);
+        let shown = self.split_start + images as u64;
+        self.view.show(shown, || self.message());
         let logged = self.split == Split::Train
             && self
                 .log_every
@@ -213,6 +161,12 @@ impl TrainingProgressLogger for Renderer {
 
     fn end_split(&mut self) {
         self.split_start = self.view.bar.position();
+        let totals = *self.view.totals();
+        if let Some(mut dashboard) = self.view.dashboard()
+            && self.split == Split::Validation
+        {
+            dashboard.curves.validated(self.epoch, totals);
+        }
     }
 
     fn end(&mut self) {}
