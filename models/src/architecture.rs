@@ -14,6 +14,10 @@ use crate::{LayerSpec, ModelSpec, Padding, Pair, Pool, Shape};
 /// it keeps a mistyped size from asking for more memory than any machine has.
 const MAX_ELEMENTS: usize = 1 << 31;
 
+/// The most trainable parameters that a network may have: 2 GiB of weights, as
+/// much as is read of a file.
+const MAX_PARAMETERS: usize = 1 << 29;
+
 /// A network whose layers are named and whose shapes are known.
 #[derive(Clone, Debug)]
 pub struct Architecture {
@@ -126,11 +130,31 @@ impl ModelSpec {
             width,
         };
         let (layers, output) = resolve_layers(&self.layers, shape, "")?;
+        self.check_parameters(&layers)?;
         Ok(Architecture {
             input,
             layers,
             output,
         })
+    }
+
+    /// Refuses the layer with which the network has too many parameters.
+    fn check_parameters(&self, layers: &[ResolvedLayer]) -> Result<(), ShapeError> {
+        let mut total = 0;
+        for (index, (spec, layer)) in self.layers.iter().zip(layers).enumerate() {
+            total += layer.parameters();
+            if total > MAX_PARAMETERS {
+                return Err(ShapeError {
+                    position: (index + 1).to_string(),
+                    layer: layer.name.clone(),
+                    problem: format!(
+                        "{total} parameters are more than the limit of {MAX_PARAMETERS}"
+                    ),
+                    location: spec.referenced,
+                });
+            }
+        }
+        Ok(())
     }
 }
 

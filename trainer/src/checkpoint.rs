@@ -45,6 +45,37 @@ pub(crate) struct Checkpoint {
     pub(crate) best: Option<Vec<u8>>,
 }
 
+/// A checkpoint that is not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The file cannot be read, or is no archive.
+    #[error("it cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// A part is not there.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// A part is there twice.
+    #[error("`{0}` is there twice")]
+    Duplicate(&'static str),
+    /// An entry that no checkpoint has.
+    #[error("`{}` is no part of a checkpoint", .0.display())]
+    Foreign(PathBuf),
+    /// A part is larger than it can be.
+    #[error("`{name}` cannot have {size} bytes")]
+    Size {
+        /// The part.
+        name: &'static str,
+        /// The size that the archive says it has.
+        size: u64,
+    },
+    /// The state is not what it should be.
+    #[error("`{STATE}` is damaged: {0}")]
+    State(String),
+    /// A part has not the SHA-256 that the state says.
+    #[error("`{0}` is not what was saved")]
+    Altered(&'static str),
+}
+
 /// `state.cbor`.
 #[derive(Deserialize, Serialize)]
 struct State {
@@ -94,42 +125,34 @@ impl Checkpoint {
         archive.finish()
     }
 
-    /// The newest checkpoint that is whole, and the names of newer ones that
-    /// are not.
-    pub(crate) fn latest(results: &Path) -> (Option<Self>, Vec<PathBuf>) {
+    /// The newest checkpoint that is whole, and the newer ones that are not,
+    /// each with the reason.
+    pub(crate) fn latest(results: &Path) -> (Option<Self>, Vec<(PathBuf, CheckpointError)>) {
         let mut damaged = Vec::new();
         for path in saved(&results.join(FOLDER)).into_iter().rev() {
             match Self::read(&path) {
                 Ok(checkpoint) => return (Some(checkpoint), damaged),
-                Err(_) => damaged.push(path),
+                Err(error) => damaged.push((path, error)),
             }
         }
         (None, damaged)
     }
 
-    fn read(path: &Path) -> io::Result<Self> {
-        let file = fs::File::open(path)?;
-        let bytes = file.metadata()?.len();
-        let mut archive = tar::Archive::new(file);
-        // Raw: without the extensions by which a small file has large parts.
-        let mut parts = BTreeMap::new();
-        for entry in archive.entries()?.raw(true) {
-            let (name, part) = read_part(entry?, bytes)?;
-            if parts.insert(name, part).is_some() {
-                return Err(io::Error::other(format!("{name} is there twice")));
-            }
-        }
-        let mut take = |name: &str| parts.remove(name);
-        let state = take(STATE).ok_or_else(|| missing(STATE))?;
-        let state: State = ciborium::from_reader(state.as_slice()).map_err(io::Error::other)?;
-        let mut checked = |name: &str| match (take(name), state.parts.get(name)) {
+    fn read(path: &Path) -> Result<Self, CheckpointError> {
+        let mut parts = read_parts(path)?;
+        let mut take = |name: &'static str| parts.remove(name);
+        let state = take(STATE).ok_or(CheckpointError::Missing(STATE))?;
+        let state: State = ciborium::from_reader(state.as_slice())
+            .map_err(|error| CheckpointError::State(error.to_string()))?;
+        let mut checked = |name| match (take(name), state.parts.get(name)) {
             (Some(part), Some(digest)) if Sha256::of_bytes(&part) == *digest => Ok(Some(part)),
+            (Some(_), _) => Err(CheckpointError::Altered(name)),
+            (None, Some(_)) => Err(CheckpointError::Missing(name)),
             (None, None) => Ok(None),
-            _ => Err(io::Error::other(format!("{name} is damaged"))),
         };
         Ok(Self {
-            network: checked(NETWORK)?.ok_or_else(|| missing(NETWORK))?,
-            optimizer: checked(OPTIMIZER)?.ok_or_else(|| missing(OPTIMIZER))?,
+            network: checked(NETWORK)?.ok_or(CheckpointError::Missing(NETWORK))?,
+            optimizer: checked(OPTIMIZER)?.ok_or(CheckpointError::Missing(OPTIMIZER))?,
             best: checked(BEST)?,
             identity: state.identity,
             progress: state.progress,
@@ -153,29 +176,57 @@ impl Checkpoint {
     }
 }
 
+/// Reads the checkpoint at `path` and says whether it is whole.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn check_checkpoint(path: &Path) -> Result<(), CheckpointError> {
+    Checkpoint::read(path).map(|_| ())
+}
+
+/// The parts of the archive at `path`, by name.
+fn read_parts(path: &Path) -> Result<BTreeMap<&'static str, Vec<u8>>, CheckpointError> {
+    let file = fs::File::open(path)?;
+    let bytes = file.metadata()?.len();
+    let mut archive = tar::Archive::new(file);
+    let mut parts = BTreeMap::new();
+    // Raw: without the extensions by which a small file has large parts.
+    for entry in archive.entries()?.raw(true) {
+        let (name, part) = read_part(entry?, bytes)?;
+        if parts.insert(name, part).is_some() {
+            return Err(CheckpointError::Duplicate(name));
+        }
+    }
+    Ok(parts)
+}
+
 /// Name and content of an entry in an archive of so many `bytes`.
 fn read_part(
     mut entry: tar::Entry<'_, fs::File>,
     bytes: u64,
-) -> io::Result<(&'static str, Vec<u8>)> {
+) -> Result<(&'static str, Vec<u8>), CheckpointError> {
     let path = entry.path()?.into_owned();
     let known = [STATE, NETWORK, OPTIMIZER, BEST].into_iter();
-    let Some(name) = known.into_iter().find(|name| path == Path::new(name)) else {
-        let problem = format!("{} is no part of a checkpoint", path.display());
-        return Err(io::Error::other(problem));
-    };
-    let limit = if name == STATE {
-        LARGEST_STATE
-    } else {
-        LARGEST_PART
-    };
+    let name = known.into_iter().find(|name| path == Path::new(name));
+    let name = name
+        .filter(|_| entry.header().entry_type().is_file())
+        .ok_or_else(|| CheckpointError::Foreign(path))?;
     let size = entry.size();
-    if size > limit.min(bytes) || !entry.header().entry_type().is_file() {
-        return Err(io::Error::other(format!("{name} cannot have {size} bytes")));
+    let limit = match name {
+        STATE => LARGEST_STATE,
+        _ => LARGEST_PART,
+    };
+    if size > limit.min(bytes) {
+        return Err(CheckpointError::Size { name, size });
     }
     let mut part = Vec::with_capacity(size as usize);
     entry.read_to_end(&mut part)?;
-    Ok((name, part))
+    if part.len() as u64 == size {
+        Ok((name, part))
+    } else {
+        Err(CheckpointError::Size { name, size })
+    }
 }
 
 fn append(archive: &mut tar::Builder<impl Write>, name: &str, part: &[u8]) -> io::Result<()> {
@@ -183,10 +234,6 @@ fn append(archive: &mut tar::Builder<impl Write>, name: &str, part: &[u8]) -> io
     header.set_size(part.len() as u64);
     header.set_mode(0o644);
     archive.append_data(&mut header, name, part)
-}
-
-fn missing(name: &str) -> io::Error {
-    io::Error::other(format!("{name} is missing"))
 }
 
 /// The checkpoints in a folder, oldest first.
@@ -253,17 +300,17 @@ mod tests {
         }
         let files = saved(&folder.path().join(FOLDER));
         assert_eq!(files.len(), 2);
-        assert_eq!(
-            Checkpoint::latest(folder.path()),
-            (Some(checkpoint(1000)), vec![])
-        );
+        let latest = || {
+            let (found, damaged) = Checkpoint::latest(folder.path());
+            let paths: Vec<PathBuf> = damaged.into_iter().map(|(path, _)| path).collect();
+            (found, paths)
+        };
+        assert_eq!(latest(), (Some(checkpoint(1000)), vec![]));
 
         let whole = fs::read(&files[1]).unwrap();
         for damaged in [&whole[..700], &[whole.as_slice(), b"x"].concat()[3..], b""] {
             fs::write(&files[1], damaged).unwrap();
-            let (found, skipped) = Checkpoint::latest(folder.path());
-            assert_eq!(found, Some(checkpoint(900)));
-            assert_eq!(skipped, [files[1].clone()]);
+            assert_eq!(latest(), (Some(checkpoint(900)), vec![files[1].clone()]));
         }
         // One bit of the optimizer.
         let mut flipped = whole.clone();
@@ -272,10 +319,10 @@ mod tests {
             .rposition(|name| name == OPTIMIZER.as_bytes());
         flipped[at.unwrap() + 512] ^= 1;
         fs::write(&files[1], flipped).unwrap();
-        assert_eq!(Checkpoint::latest(folder.path()).0, Some(checkpoint(900)));
+        assert_eq!(latest().0, Some(checkpoint(900)));
 
         Checkpoint::clear(folder.path()).unwrap();
-        assert_eq!(Checkpoint::latest(folder.path()), (None, vec![]));
+        assert_eq!(latest(), (None, vec![]));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod train;
 mod view;
 mod weights;
 
+pub use checkpoint::{CheckpointError, check_checkpoint};
 pub use device::{DeviceName, resolve as resolve_device};
 pub use error::Error;
 pub use history::{EpochRecord, EpochTiming, Timing};

@@ -165,11 +165,9 @@ fn start(job: &Job<'_>, identity: &Value) -> Result<Option<Checkpoint>, Error> {
         true => (None, Vec::new()),
         false => Checkpoint::latest(job.folder),
     };
-    for path in damaged {
-        eprintln!(
-            "  note: {} is damaged; an older one is used",
-            path.display()
-        );
+    for (path, problem) in damaged {
+        let path = path.display();
+        eprintln!("  note: {path} is damaged ({problem}); an older one is used");
     }
     let Some(checkpoint) = found else {
         Checkpoint::clear(job.folder)?;

@@ -63,6 +63,7 @@ pub(super) fn complete(
         extract(&at_hand, folder).map_err(artifact::Error::new("unpack", &at_hand))?;
         return Ok(fetched(at_hand.display().to_string()));
     }
+    artifact::sweep_abandoned(folder)?;
     // A folder that cannot be written is told before anything is downloaded.
     artifact::temporary_beside(&at_hand)?;
     let mut refusals = Vec::new();

@@ -13,6 +13,7 @@ use burn::tensor::{DType, TensorData};
 use burn_store::burn_pack::{Error as PackError, Tensor};
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
 use pytorch_reader::PytorchReader;
+use zip::{CompressionMethod, ZipArchive};
 
 use crate::Error;
 
@@ -24,6 +25,12 @@ pub(super) struct Stored {
     pub(super) beside: Vec<String>,
 }
 
+/// The largest file that is read: a network of 500 million parameters.
+const MAX_BYTES: u64 = 1 << 31;
+
+/// The largest header of a safetensors file: one of ten thousand tensors.
+const MAX_HEADER: u64 = 1 << 20;
+
 /// Under these names, checkpoints keep what `load_state_dict` takes.
 const STATE_DICTS: [&str; 2] = ["model_state_dict.", "state_dict."];
 
@@ -33,9 +40,14 @@ const STATE_DICTS: [&str; 2] = ["model_state_dict.", "state_dict."];
 ///
 /// When the file cannot be read, is damaged, or declares more than it has.
 pub(super) fn open(path: &Path) -> Result<Stored, Error> {
-    let bytes = fs::metadata(path)
-        .map_err(artifact::Error::new("read", path))?
-        .len();
+    let metadata = fs::metadata(path).map_err(artifact::Error::new("read", path))?;
+    let bytes = metadata.len();
+    if bytes > MAX_BYTES || !metadata.is_file() {
+        return Err(Error::NotWeights {
+            path: path.to_owned(),
+            problem: format!("it is no file of up to {MAX_BYTES} bytes"),
+        });
+    }
     let tensors = if path
         .extension()
         .is_some_and(|extension| extension == "safetensors")
@@ -51,7 +63,8 @@ pub(super) fn open(path: &Path) -> Result<Stored, Error> {
 }
 
 fn safetensors(path: &Path) -> Result<Stored, String> {
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    let bytes = artifact::read_at_most(path, MAX_BYTES).map_err(|error| error.to_string())?;
+    check_header(&bytes)?;
     let mut store = SafetensorsStore::from_bytes(Some(bytes));
     let tensors = store.get_all_tensors().map_err(|error| error.to_string())?;
     let mut tensors: Vec<Tensor> = tensors.values().cloned().collect();
@@ -63,7 +76,49 @@ fn safetensors(path: &Path) -> Result<Stored, String> {
     })
 }
 
+/// The header of a safetensors file, JSON behind its length, is read once for
+/// each tensor.
+fn check_header(bytes: &[u8]) -> Result<(), String> {
+    match bytes
+        .first_chunk()
+        .map(|length| u64::from_le_bytes(*length))
+    {
+        Some(length) if length > MAX_HEADER => Err(format!(
+            "its header has {length} bytes, more than the {MAX_HEADER} that are read"
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses archives that unpack to more than they are, and formats of before
+/// PyTorch 0.4: `torch.save` compresses nothing.
+fn check_container(path: &Path) -> Result<(), String> {
+    let start = start_of(path).map_err(|error| error.to_string())?;
+    if !start.starts_with(b"PK") {
+        return match start.get(257..262) {
+            Some(b"ustar") => Err("it is a tar archive, as PyTorch 0.1 wrote them".to_owned()),
+            _ => Ok(()),
+        };
+    }
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut archive = ZipArchive::new(file).map_err(|error| error.to_string())?;
+    for index in 0..archive.len() {
+        let entry = archive
+            .by_index_raw(index)
+            .map_err(|error| error.to_string())?;
+        let name = entry.name().map_err(|error| error.to_string())?;
+        if entry.compression() != CompressionMethod::Stored {
+            return Err(format!("`{name}` in it is compressed"));
+        }
+        if name.ends_with("data.pkl") && entry.size() > PICKLE {
+            return Err(format!("`{name}` in it has more than {PICKLE} bytes"));
+        }
+    }
+    Ok(())
+}
+
 fn pytorch(path: &Path, bytes: u64) -> Result<Stored, String> {
+    check_container(path)?;
     let reader = PytorchReader::new(path).map_err(|error| error.to_string())?;
     let tensors: Vec<_> = reader.into_tensors().into_values().collect();
     let declared = tensors.iter().try_fold(0_u64, |sum, tensor| {
@@ -127,8 +182,8 @@ fn burn_type(dtype: pytorch_reader::DType) -> DType {
     }
 }
 
-/// Bytes at the start of a file that are searched for names; `torch.save`
-/// writes the pickle first.
+/// The largest pickle of an archive, and the bytes at the start of a file that
+/// are searched for names: `torch.save` writes the pickle first.
 const PICKLE: u64 = 1 << 20;
 
 fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
