@@ -1,0 +1,455 @@
+//! Pictures, and CIFAR-10's files.
+
+use std::fs;
+
+use dataset::{cifar10, picture};
+
+use crate::case::{Case, Format, case, changed};
+
+/// The pixels, decoded and as they are handed on.
+const MEMORY: fn(usize) -> usize = |length| length + 2 * picture::MAX_DECODED as usize;
+
+const PNG: &[u8] = include_bytes!("../../../dataset/fixtures/digits/0/00.png");
+const JPEG: &[u8] = include_bytes!("../../../dataset/fixtures/digits/0/01.jpg");
+const WEBP: &[u8] = include_bytes!("../../../dataset/fixtures/digits/0/02.webp");
+
+/// CRC-32 of a chunk's type and data (PNG, annex D).
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc: u32, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    })
+}
+
+/// The PNG with a byte of its header (IHDR, from 16 on) changed, and its
+/// checksum made to fit.
+fn png(change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    changed(PNG, |file| {
+        change(&mut file[16..29]);
+        let crc = crc(&file[12..29]);
+        file[29..33].copy_from_slice(&crc.to_be_bytes());
+    })
+}
+
+fn png_of(width: u32, height: u32) -> Vec<u8> {
+    png(|header| {
+        header[..4].copy_from_slice(&width.to_be_bytes());
+        header[4..8].copy_from_slice(&height.to_be_bytes());
+    })
+}
+
+/// Where a marker of a JPEG stands.
+fn marker(kind: u8) -> usize {
+    let mut pairs = JPEG.windows(2);
+    pairs.position(|pair| pair == [0xff, kind]).unwrap()
+}
+
+fn pngs() -> Vec<Case> {
+    let data = PNG.windows(4).position(|kind| kind == b"IDAT").unwrap();
+    let end = PNG.len() - 12;
+    vec![
+        case("empty", b"", "Format", "neither PNG, JPEG nor WebP"),
+        case(
+            "text",
+            b"<!DOCTYPE html>",
+            "Format",
+            "neither PNG, JPEG nor WebP",
+        ),
+        case(
+            "a GIF",
+            b"GIF89a\x01\0\x01\0\0\0\0;",
+            "Format",
+            "neither PNG",
+        ),
+        case(
+            "a BMP",
+            b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0",
+            "Format",
+            "neither PNG",
+        ),
+        case("a TIFF", b"II*\0\x08\0\0\0\0\0", "Format", "neither PNG"),
+        case(
+            "a drawing",
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "Format",
+            "neither PNG",
+        ),
+        case("PNG: signature cut", &PNG[..7], "Format", "neither PNG"),
+        case("PNG: signature alone", &PNG[..8], "Damaged", "damaged"),
+        case(
+            "PNG: line ends converted",
+            changed(PNG, |f| {
+                f.remove(4);
+            }),
+            "Format",
+            "neither PNG",
+        ),
+        case("PNG: cut in the header", &PNG[..20], "Damaged", "damaged"),
+        case(
+            "PNG: cut after the header",
+            &PNG[..33],
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: cut in the data",
+            &PNG[..data + 20],
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: without data",
+            changed(PNG, |f| {
+                f.drain(data - 4..end);
+            }),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: other checksum of the header",
+            changed(PNG, |f| f[30] ^= 1),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: no zlib stream",
+            changed(PNG, |f| f[data + 4] ^= 0xff),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: chunk of gigabytes",
+            changed(PNG, |f| f[data - 4] = 0x7f),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: chunk beyond 2 GiB",
+            changed(PNG, |f| f[data - 4] = 0xff),
+            "Damaged",
+            "damaged",
+        ),
+        case("PNG: no width", png_of(0, 28), "Damaged", "damaged"),
+        case("PNG: no height", png_of(28, 0), "Damaged", "damaged"),
+        case(
+            "PNG: wider than its data",
+            png_of(29, 28),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: higher than its data",
+            png_of(28, 16384),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: a side of 16385",
+            png_of(16385, 1),
+            "Dimensions",
+            "too large",
+        ),
+        case(
+            "PNG: negative side",
+            png_of(1 << 31, 1),
+            "Dimensions",
+            "too large",
+        ),
+        case(
+            "PNG: exapixels",
+            png_of(0x7fff_ffff, 0x7fff_ffff),
+            "Dimensions",
+            "too large",
+        ),
+        case(
+            "PNG: a gigabyte in 16-bit RGBA",
+            png(|header| header.copy_from_slice(&[0, 0, 0x40, 0, 0, 0, 0x40, 0, 16, 6, 0, 0, 0])),
+            "Dimensions",
+            "too large",
+        ),
+        case(
+            "PNG: 3 bits",
+            png(|header| header[8] = 3),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: unknown colours",
+            png(|header| header[9] = 1),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: colours without a palette",
+            png(|header| header[9] = 3),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: unknown compression",
+            png(|header| header[10] = 1),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "PNG: unknown interlacing",
+            png(|header| header[12] = 2),
+            "Damaged",
+            "damaged",
+        ),
+    ]
+}
+
+fn jpegs() -> Vec<Case> {
+    let frame = marker(0xc0);
+    let set = |at: usize, bytes: &[u8]| {
+        changed(JPEG, |file| {
+            file[at..at + bytes.len()].copy_from_slice(bytes)
+        })
+    };
+    vec![
+        case(
+            "JPEG: start alone",
+            &JPEG[..3],
+            "Truncated",
+            "end of the picture",
+        ),
+        case(
+            "JPEG: cut in its tables",
+            &JPEG[..marker(0xdb) + 9],
+            "Truncated",
+            "end of the picture",
+        ),
+        case(
+            "JPEG: cut in the frame",
+            &JPEG[..frame + 6],
+            "Truncated",
+            "end of the picture",
+        ),
+        case(
+            "JPEG: cut in the scan",
+            &JPEG[..JPEG.len() - 40],
+            "Truncated",
+            "end of the picture",
+        ),
+        case(
+            "JPEG: without its end",
+            &JPEG[..JPEG.len() - 2],
+            "Truncated",
+            "end of the picture",
+        ),
+        case(
+            "JPEG: no width",
+            set(frame + 7, &[0, 0]),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "JPEG: 65535 pixels a side",
+            set(frame + 5, &[0xff; 4]),
+            "Dimensions",
+            "too large",
+        ),
+        case(
+            "JPEG: a side of 16385",
+            set(frame + 5, &[0x40, 0x01]),
+            "Dimensions",
+            "too large",
+        ),
+        case(
+            "JPEG: no components",
+            set(frame + 9, &[0]),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "JPEG: 255 components",
+            set(frame + 9, &[255]),
+            "Damaged",
+            "damaged",
+        ),
+        case("JPEG: 12 bits", set(frame + 4, &[12]), "Damaged", "damaged"),
+        case(
+            "JPEG: lossless",
+            set(frame + 1, &[0xc3]),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "JPEG: sampled not at all",
+            set(frame + 11, &[0]),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "JPEG: table of no length",
+            set(marker(0xdb) + 2, &[0, 0]),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "JPEG: unknown quantization",
+            set(frame + 12, &[9]),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "JPEG: Huffman codes that overflow",
+            set(marker(0xc4) + 5, &[0xff; 4]),
+            "Damaged",
+            "damaged",
+        ),
+    ]
+}
+
+fn webps() -> Vec<Case> {
+    let set = |at: usize, bytes: &[u8]| {
+        changed(WEBP, |file| {
+            file[at..at + bytes.len()].copy_from_slice(bytes)
+        })
+    };
+    let canvas = [&b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0"[..], &[0xff; 6]].concat();
+    vec![
+        case(
+            "WebP: another RIFF",
+            set(8, b"WAVE"),
+            "Format",
+            "neither PNG",
+        ),
+        case("WebP: header alone", &WEBP[..12], "Damaged", "damaged"),
+        case(
+            "WebP: cut in the first chunk",
+            &WEBP[..24],
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "WebP: cut in the data",
+            &WEBP[..WEBP.len() - 20],
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "WebP: unknown chunk first",
+            set(12, b"XXXX"),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "WebP: chunk of no length",
+            set(16, &[0; 4]),
+            "Damaged",
+            "damaged",
+        ),
+        case(
+            "WebP: no start code",
+            set(20, &[0; 6]),
+            "Damaged",
+            "damaged",
+        ),
+        case("WebP: canvas of terapixels", canvas, "Damaged", "damaged"),
+    ]
+}
+
+pub fn pictures() -> Vec<Case> {
+    [pngs(), jpegs(), webps()].into_iter().flatten().collect()
+}
+
+#[test]
+fn picture_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let format = Format {
+        folder: folder.path(),
+        file: "picture",
+        memory: MEMORY,
+    };
+    for seed in [PNG, JPEG, WEBP] {
+        format.refuses(seed, Vec::new, picture::open);
+    }
+    format.refuses(PNG, pictures, picture::open);
+}
+
+/// A label and 32 · 32 pixels in three colours.
+const RECORD: usize = 3073;
+
+fn records(labels: &[u8]) -> Vec<u8> {
+    let record = |label: &u8| [&[*label][..], &[7; RECORD - 1]].concat();
+    labels.iter().flat_map(record).collect()
+}
+
+pub fn cifar() -> Vec<Case> {
+    let two = records(&[1, 2]);
+    vec![
+        case("empty", b"", "Length", "found 0 bytes"),
+        case("a label alone", [3], "Length", "found 1 bytes"),
+        case(
+            "cut in the first record",
+            &two[..RECORD - 1],
+            "Length",
+            "found 3072 bytes",
+        ),
+        case(
+            "cut in the second record",
+            &two[..RECORD + 1],
+            "Length",
+            "found 3074 bytes",
+        ),
+        case(
+            "a byte more",
+            changed(&two, |file| file.push(0)),
+            "Length",
+            "found 6147 bytes",
+        ),
+        case(
+            "CIFAR-100: two labels each",
+            vec![0; 3074],
+            "Length",
+            "found 3074",
+        ),
+        case(
+            "a record too many",
+            vec![0; RECORD * 10_001],
+            "Length",
+            "up to 30730000 bytes",
+        ),
+        case(
+            "first label",
+            records(&[10, 0]),
+            "Label",
+            "record 0 has the label 10",
+        ),
+        case(
+            "last label",
+            records(&[0, 9, 255]),
+            "Label",
+            "record 2 has the label 255",
+        ),
+        case(
+            "pixels alone",
+            vec![200; 2 * RECORD],
+            "Label",
+            "record 0 has the label 200",
+        ),
+        case(
+            "gzipped",
+            changed(&[0; RECORD], |file| file[..2].copy_from_slice(b"\x1f\x8b")),
+            "Label",
+            "31",
+        ),
+    ]
+}
+
+#[test]
+fn cifar_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let format = Format {
+        folder: folder.path(),
+        file: "test_batch.bin",
+        memory: |length| 2 * length + (1 << 20),
+    };
+    format.refuses(&records(&[9, 0]), cifar, |path| {
+        cifar10::load_split(path.parent().unwrap(), dataset::Part::Test)
+    });
+    fs::remove_file(folder.path().join("test_batch.bin")).unwrap();
+}
