@@ -28,3 +28,16 @@ fn wrong_command_lines_are_errors_the_user_can_fix() {
         pipeline(arguments).assert().failure().code(1);
     }
 }
+
+#[test]
+fn shells_get_completions_and_man_a_page_for_each_command() {
+    let output = pipeline(&["completions", "zsh"]).assert().success();
+    let script = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+    assert!(script.starts_with("#compdef pipeline"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    pipeline(&["man", path]).assert().success();
+    for page in ["pipeline.1", "pipeline-run.1", "pipeline-sign.1"] {
+        assert!(folder.path().join(page).exists(), "{page}");
+    }
+}

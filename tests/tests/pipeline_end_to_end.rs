@@ -369,3 +369,53 @@ fn optimizers_and_schedules_may_be_written_as_bare_names() {
         succeed(&mut workspace.run(&["--stage", "fit", "--set", setting]));
     }
 }
+
+#[test]
+fn exported_model_records_what_it_was_made_from() {
+    let workspace = small();
+    succeed(&mut workspace.run(&[]));
+    let images = fixture();
+    let check = |settings: &str| {
+        workspace.runtime(&[
+            "inspect",
+            "runs/model.onnx",
+            "--check",
+            "--weights",
+            "runs/fit/best.safetensors",
+            "--data",
+            images.to_str().unwrap(),
+            "--settings",
+            settings,
+        ])
+    };
+    let text = stdout(&succeed(&mut check("runs/fit/settings.json")));
+    let equal = text.lines().filter(|line| line.contains(" equal: "));
+    assert_eq!(equal.count(), 4, "{text}");
+    refuse(&mut check("runs/fit/summary.json"), &["settings differ"]);
+}
+
+#[test]
+fn signed_model_is_verified_until_it_changes() {
+    let workspace = small();
+    succeed(&mut workspace.run(&[]));
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/../signing/fixtures");
+    let private = format!("{keys}/private.pem");
+    let public = format!("{keys}/public.pem");
+    let sign = ["sign", "runs/model.onnx", "--key", &private];
+    let verify = ["verify-signature", "runs/model.onnx", "--key", &public];
+    succeed(&mut workspace.pipeline(&sign));
+    let bundle = workspace.read("runs/model.onnx.sig");
+    let text = stdout(&succeed(&mut workspace.runtime(&verify)));
+    assert!(text.contains("is what was signed"), "{text}");
+    succeed(&mut workspace.pipeline(&sign));
+    assert!(workspace.read("runs/model.onnx.sig") == bundle);
+
+    let mut model = workspace.read("runs/model.onnx");
+    *model.last_mut().unwrap() ^= 1;
+    workspace.write("runs/model.onnx", model);
+    refuse(&mut workspace.runtime(&verify), &["not what was signed"]);
+    refuse(
+        &mut workspace.pipeline(&["sign", "runs/model.onnx", "--key", &public]),
+        &["public.pem", "no private key", "openssl genpkey"],
+    );
+}

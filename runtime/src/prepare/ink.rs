@@ -222,3 +222,77 @@ fn stroke_width(ink: &GrayImage) -> f32 {
     }
     2.0 * area as f32 / perimeter.max(1) as f32
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// A page of 100 × 100 pixels, with `draw` of the brightness at each.
+    fn page(draw: impl Fn(u32, u32) -> u8) -> GrayImage {
+        GrayImage::from_fn(100, 100, |x, y| Luma([draw(x, y)]))
+    }
+
+    fn in_bar(x: u32, y: u32) -> bool {
+        (20..80).contains(&y) && (40..50).contains(&x)
+    }
+
+    #[test]
+    fn stroke_is_cut_out_of_paper() {
+        let ink = find(&page(|x, y| if in_bar(x, y) { 30 } else { 220 })).unwrap();
+        assert_eq!(ink.dimensions(), (10, 60));
+        assert!(ink.iter().all(|&value| value > 250));
+    }
+
+    #[test]
+    fn shadow_is_no_ink() {
+        let shadow = |x: u32, y: u32| {
+            let paper = 220 - x;
+            (if in_bar(x, y) { paper / 4 } else { paper }) as u8
+        };
+        assert_eq!(find(&page(shadow)).unwrap().dimensions(), (10, 60));
+    }
+
+    #[test]
+    fn dirt_is_left_out_and_parts_of_a_digit_are_not() {
+        let dirty = page(|x, y| {
+            let dirt = x == 90 && y == 90;
+            // As the stroke above a 5 often is.
+            let apart = (60..75).contains(&x) && (20..26).contains(&y);
+            if in_bar(x, y) || dirt || apart {
+                30
+            } else {
+                220
+            }
+        });
+        assert_eq!(find(&dirty).unwrap().dimensions(), (35, 60));
+    }
+
+    #[test]
+    fn thin_strokes_are_made_as_wide_as_those_of_mnist() {
+        let thin = page(|x, y| {
+            if x == 45 && (20..80).contains(&y) {
+                30
+            } else {
+                220
+            }
+        });
+        let ink = find(&thin).unwrap();
+        assert!(ink.width() >= 5, "{:?}", ink.dimensions());
+        assert!(stroke_width(&ink) > 4.0);
+    }
+
+    #[test]
+    fn widths_of_strokes_are_estimated() {
+        let bar = page(|x, y| if in_bar(x, y) { 255 } else { 0 });
+        let width = stroke_width(&bar);
+        assert!((8.0..=10.0).contains(&width), "{width}");
+    }
+
+    #[test]
+    fn noise_alone_is_no_ink() {
+        let noisy = page(|x, y| 200 + ((x * 7919 + y * 104_729) % 13) as u8);
+        assert!(find(&noisy).is_none());
+        assert!(find(&page(|_, _| 200)).is_none());
+    }
+}
