@@ -19,8 +19,10 @@ mod block;
 mod layer;
 pub mod named;
 mod network;
+pub mod schema;
 mod shape;
 mod spec;
+mod summary;
 mod zoo;
 
 pub use architecture::{Architecture, ResolvedLayer, ShapeError};
@@ -30,4 +32,5 @@ pub use spec::{
     BatchNorm, Conv2d, Dropout, LayerSpec, LeakyRelu, Linear, ModelSpec, Padding, Pair, Pool,
     Residual,
 };
-pub use zoo::{BUILT_IN, built_in};
+pub use summary::{Cost, LayerSummary, Summary};
+pub use zoo::{BUILT_IN, BuiltIn, built_in};

@@ -7,22 +7,27 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_saphyr::Spanned;
 
+use crate::schema::{bare_names, or_number};
+
 /// A network: its layers, in order.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
-    /// The layers, each with its place in the file.
+    /// The layers, in order.
+    #[schemars(with = "Vec<LayerSpec>")]
     pub layers: Vec<Spanned<LayerSpec>>,
 }
 
 /// One layer as written.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", remote = "Self")]
+#[schemars(remote = "LayerSpec", transform = bare_names(&["batch_norm", "leaky_relu"]))]
 pub enum LayerSpec {
     /// 2-D convolution over feature maps.
     #[serde(rename = "conv2d")]
@@ -58,7 +63,7 @@ pub enum LayerSpec {
 crate::named!(LayerSpec, "a layer");
 
 /// Settings of `conv2d`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {
     /// Name of the layer; by default `conv1`, `conv2`, …
@@ -80,7 +85,7 @@ pub struct Conv2d {
 }
 
 /// Settings of `batch_norm`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchNorm {
     /// Name of the layer; by default `bn1`, `bn2`, …
@@ -89,7 +94,7 @@ pub struct BatchNorm {
 }
 
 /// Settings of `leaky_relu`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeakyRelu {
     /// Slope where x is negative; 0.01 by default.
@@ -104,8 +109,9 @@ impl Default for LeakyRelu {
 
 /// Settings of `max_pool` and `avg_pool`; `max_pool: 2` is short for
 /// `max_pool: { kernel: 2 }`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = or_number("integer"))]
 pub struct Pool {
     /// Window size in pixels.
     pub kernel: Pair,
@@ -119,16 +125,18 @@ pub struct Pool {
 
 /// Settings of `dropout`; `dropout: 0.5` is short for
 /// `dropout: { probability: 0.5 }`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = or_number("number"))]
 pub struct Dropout {
     /// Probability that a value becomes zero, in [0, 1).
     pub probability: f64,
 }
 
 /// Settings of `linear`; `linear: 10` is short for `linear: { features: 10 }`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = or_number("integer"))]
 pub struct Linear {
     /// Name of the layer; by default `fc1`, `fc2`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,16 +149,18 @@ pub struct Linear {
 }
 
 /// Settings of `residual`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Residual {
     /// Name of the layer; by default `res1`, `res2`, …
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The layers whose output is added to the shortcut's.
+    #[schemars(with = "Vec<LayerSpec>")]
     pub body: Vec<Spanned<LayerSpec>>,
     /// The layers of the shortcut; without them, the input itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<LayerSpec>")]
     pub shortcut: Vec<Spanned<LayerSpec>>,
 }
 

@@ -8,6 +8,8 @@ use pipeline::interrupt::INTERRUPTED;
 use pipeline::run_lock;
 use runtime::cli::{FIXABLE, UNEXPECTED, render};
 
+use crate::commands::model::UnknownNetwork;
+
 /// Prints `error` to stderr and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprint!("{}", render(error, hint));
@@ -36,6 +38,9 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
             return Some("`pipeline init FILE` writes one to start from".to_owned());
         }
         Some(ConfigError::File(_) | ConfigError::Override(_)) | None => {}
+    }
+    if let Some(UnknownNetwork { hint, .. }) = error.downcast_ref() {
+        return Some(hint.clone());
     }
     if let Some(trainer::Error::OtherTraining { .. }) = error.downcast_ref() {
         return Some("`--fresh` gives it up and begins anew".to_owned());

@@ -12,3 +12,5 @@ pub mod plan;
 pub mod run;
 pub mod run_lock;
 mod stages;
+pub mod sweep;
+pub mod table;

@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use pipeline::config::Override;
 use runtime::shell::{Completions, Man};
 
-use commands::{dag, init, run, sign, status};
+use commands::{dag, init, model, run, schema, sign, status, sweep};
 
 /// Trains a network, exports it as ONNX, and proves and measures the ONNX, as
 /// a YAML file describes it.
@@ -31,6 +31,9 @@ enum Command {
     Status(status::Args),
     Dag(dag::Args),
     Init(init::Args),
+    Model(model::Args),
+    Schema(schema::Args),
+    Sweep(sweep::Args),
     Sign(sign::Args),
     Completions(Completions),
     Man(Man),
@@ -59,6 +62,9 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(args),
         Command::Dag(args) => dag::run(args),
         Command::Init(args) => init::run(args),
+        Command::Model(args) => model::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Sweep(args) => sweep::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Completions(args) => args.run::<Cli>().map_err(Into::into),
         Command::Man(args) => args.run::<Cli>().map_err(Into::into),

@@ -10,7 +10,7 @@ use exporter::Opset;
 use models::{Architecture, ModelSpec, Shape};
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
-use trainer::Settings;
+use trainer::{DeviceName, Settings, WeightsMatch};
 
 use crate::config::{
     Config, ConfigError, DatasetConfig, Document, EvalConfig, ExportConfig, ModelRef, Normalize,
@@ -80,8 +80,19 @@ pub struct TrainPlan {
     pub normalize: Normalize,
     /// How to train.
     pub settings: Settings,
+    /// What is in the file of `init`.
+    pub init: Option<InitialWeights>,
     /// Folder of the results.
     pub folder: PathBuf,
+}
+
+/// Weights that a training begins with.
+#[derive(Debug)]
+pub struct InitialWeights {
+    /// SHA-256 of the file.
+    pub digest: Sha256,
+    /// Which of its tensors is which parameter.
+    pub matched: WeightsMatch,
 }
 
 /// An export.
@@ -170,9 +181,13 @@ pub const SETTINGS: &str = "settings.json";
 impl TrainPlan {
     /// All that decides the weights, but for the dataset.
     pub fn description(&self) -> Value {
-        json!({
+        let mut description = json!({
             "model": self.model, "normalize": self.normalize, "settings": self.settings,
-        })
+        });
+        if let Some(init) = &self.init {
+            description["init"] = json!(init.digest);
+        }
+        description
     }
 
     /// [`Self::description`] as the text of [`SETTINGS`].
@@ -476,13 +491,35 @@ impl Planner<'_> {
             let place = place.unwrap_or(stage.referenced);
             self.document.invalid(place, error.to_string(), None)
         })?;
+        let init = config.init.as_ref();
+        let init = init.map(|file| self.initial_weights(file, &architecture));
         Ok(TrainPlan {
+            init: init.transpose()?,
             dataset,
             model,
             architecture,
             normalize: config.normalize,
             settings,
             folder: self.config.output.join(name),
+        })
+    }
+
+    /// Finds every parameter of the network in the file.
+    fn initial_weights(
+        &self,
+        file: &Spanned<PathBuf>,
+        architecture: &Architecture,
+    ) -> Result<InitialWeights, ConfigError> {
+        let read = || -> Result<InitialWeights, trainer::Error> {
+            let (_, device) = trainer::resolve_device(DeviceName::Cpu)?;
+            Ok(InitialWeights {
+                matched: trainer::match_weights(&architecture.init(&device), &file.value)?,
+                digest: Sha256::of_file(&file.value)?,
+            })
+        };
+        read().map_err(|error| {
+            self.document
+                .invalid(file.referenced, error.to_string(), None)
         })
     }
 
@@ -494,7 +531,7 @@ impl Planner<'_> {
         let (document, model) = match &reference.value {
             ModelRef::BuiltIn(name) => {
                 let model = models::built_in(name).ok_or_else(|| {
-                    let known = models::BUILT_IN.iter().map(|(name, _)| *name);
+                    let known = models::BUILT_IN.iter().map(|network| network.name);
                     self.document.invalid(
                         reference.referenced,
                         format!("there is no built-in network `{name}`"),

@@ -31,6 +31,8 @@ pub struct Options {
     pub fresh: bool,
     /// Wait for another run of the pipeline to end.
     pub wait: bool,
+    /// One run of many: no tables.
+    pub brief: bool,
     /// ONNX Runtime's library, where it should not be searched for.
     pub ort_lib: Option<PathBuf>,
     /// Ctrl-C.
@@ -64,7 +66,15 @@ impl Pipeline {
         // What is wrong with the file itself is told with its own lines.
         let plan = plan(&document.clone().with(overrides)?)
             .map_err(|error| plan(&document).err().unwrap_or(error))?;
-        let lock_path = lock::path_of(path);
+        Self::planned(plan, lock::path_of(path))
+    }
+
+    /// The pipeline of `plan`, with the lock file at `lock_path`.
+    ///
+    /// # Errors
+    ///
+    /// When the lock file cannot be read.
+    pub fn planned(plan: Plan, lock_path: PathBuf) -> Result<Self, ConfigError> {
         Ok(Self {
             plan,
             lock: Lock::read(&lock_path)?,
@@ -138,6 +148,7 @@ impl Pipeline {
             let started = Instant::now();
             let context = stages::Context {
                 ort_lib: options.ort_lib.clone(),
+                brief: options.brief,
                 fresh: options.fresh || reason == Reason::Forced,
                 interrupts: options.interrupts.clone(),
             };

@@ -41,3 +41,45 @@ fn shells_get_completions_and_man_a_page_for_each_command() {
         assert!(folder.path().join(page).exists(), "{page}");
     }
 }
+
+#[test]
+fn built_in_networks_are_listed() {
+    let output = pipeline(&["model", "list"]).assert().success();
+    let text = String::from_utf8(output.get_output().stdout.clone()).unwrap();
+    assert!(
+        text.contains("resnet-cifar") && text.contains("272,474"),
+        "{text}"
+    );
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+}
+
+#[test]
+fn summary_shows_every_layer_at_the_shape_that_is_asked_for() {
+    let arguments = ["model", "summary", "lenet5", "--input", "3x32x32", "--json"];
+    let output = pipeline(&arguments).assert().success();
+    let summary: serde_json::Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(summary["total"]["parameters"], 62_006);
+    assert_eq!(
+        summary["layers"][0]["output"],
+        serde_json::json!([6, 28, 28])
+    );
+}
+
+#[test]
+fn network_that_is_not_there_is_told_with_the_nearest_name() {
+    let output = pipeline(&["model", "summary", "lenet"]).assert().failure();
+    let text = String::from_utf8(output.get_output().stderr.clone()).unwrap();
+    assert!(text.contains("did you mean `lenet5`?"), "{text}");
+}
+
+#[test]
+fn schema_is_json_and_knows_the_settings() {
+    let output = pipeline(&["schema"]).assert().success();
+    let schema: serde_json::Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    let train = &schema["definitions"]["TrainConfig"];
+    assert_eq!(train["additionalProperties"], false);
+    assert!(train["properties"]["learning_rate"].is_object(), "{train}");
+}

@@ -32,6 +32,7 @@ mod hint;
 pub mod inspect;
 pub mod library;
 pub mod metadata;
+pub mod output;
 pub mod picture;
 mod predict;
 pub mod prepare;

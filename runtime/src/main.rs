@@ -5,11 +5,11 @@
 
 mod commands;
 mod diagnostics;
-mod output;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use runtime::output;
 
 use commands::{bench, eval, inspect, predict, setup, verify_signature};
 use runtime::shell::{Completions, Man};

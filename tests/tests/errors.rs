@@ -322,7 +322,7 @@ mod pipelines {
             (
                 "device: cpu",
                 "optimizer: sdg",
-                ["`sdg`", "sgd, adam, adamw"],
+                ["`sdg`", "did you mean `sgd`?"],
             ),
             (
                 "device: cpu",

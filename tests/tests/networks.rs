@@ -42,7 +42,7 @@ fn difference(network: &Network, [channels, height, width]: [usize; 3]) -> f32 {
 
 #[test]
 fn built_in_networks_answer_in_onnx_runtime_as_in_burn() {
-    for (name, _) in models::BUILT_IN {
+    for models::BuiltIn { name, .. } in models::BUILT_IN {
         for input in [[1, 28, 28], [3, 32, 32]] {
             let spec = models::built_in(name).unwrap();
             let Ok(architecture) = spec.resolve(input) else {

@@ -20,6 +20,7 @@ mod schedule;
 mod settings;
 mod strategy;
 mod train;
+mod untrained;
 mod view;
 mod weights;
 

@@ -65,6 +65,14 @@ impl Batches {
         }
     }
 
+    /// The same batches on another device.
+    pub(crate) fn on(&self, device: &Device) -> Self {
+        Self {
+            device: device.clone(),
+            ..self.clone()
+        }
+    }
+
     /// Sets the epoch whose order the next iteration takes, counted from 1.
     pub fn set_epoch(&self, epoch: usize) {
         self.epoch.store(epoch, Ordering::Relaxed);
@@ -171,10 +179,7 @@ impl DataLoader<Batch> for Batches {
     }
 
     fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<Batch>> {
-        Arc::new(Self {
-            device: device.clone(),
-            ..self.clone()
-        })
+        Arc::new(self.on(device))
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<Batch>> {

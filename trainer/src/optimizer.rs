@@ -3,6 +3,8 @@
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
+use models::schema::bare_names;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Error;
@@ -11,8 +13,9 @@ use crate::Error;
 const EPSILON: f32 = 1e-8;
 
 /// An update rule.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase", remote = "Self")]
+#[schemars(remote = "Optimizer", transform = bare_names(&["sgd", "adam", "adamw"]))]
 pub enum Optimizer {
     /// Stochastic gradient descent:
     /// v ← momentum·v + g, w ← w - lr·v.
@@ -36,7 +39,7 @@ where
 }
 
 /// Settings of `sgd`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sgd {
     /// Part of the last step that is kept, in [0, 1).
@@ -46,7 +49,7 @@ pub struct Sgd {
 }
 
 /// Settings of `adam` and `adamw`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Decay {
     /// Weight decay.

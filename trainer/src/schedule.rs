@@ -2,13 +2,15 @@
 
 use burn::optim::LearningRate;
 use burn::optim::lr_scheduler::{LrScheduler, LrSchedulerRecord};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Settings};
 
 /// How the learning rate changes after the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", remote = "Self")]
+#[schemars(remote = "Schedule")]
 pub enum Schedule {
     /// It does not.
     #[default]

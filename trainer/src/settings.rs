@@ -1,5 +1,8 @@
 //! How a network is trained.
 
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{DeviceName, Error, Optimizer, Schedule};
@@ -9,7 +12,8 @@ use crate::{DeviceName, Error, Optimizer, Schedule};
 pub struct Settings {
     /// Where to train.
     pub device: DeviceName,
-    /// Passes over the training images.
+    /// Passes over the training images; none leaves the weights of `init` as
+    /// they are.
     pub epochs: usize,
     /// Images per step.
     pub batch_size: usize,
@@ -29,6 +33,12 @@ pub struct Settings {
     pub validation: Validation,
     /// When to stop before the last epoch.
     pub early_stopping: Option<EarlyStopping>,
+    /// Weights to begin with instead of random ones, as [`load_weights`] reads
+    /// them; whoever describes the training tells what is in the file.
+    ///
+    /// [`load_weights`]: crate::load_weights
+    #[serde(skip)]
+    pub init: Option<PathBuf>,
     /// Print a line every so many batches; no part of what is trained.
     #[serde(skip)]
     pub log_every: Option<usize>,
@@ -38,7 +48,7 @@ pub struct Settings {
 }
 
 /// When to save where a training stands, so that it can go on from there.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Checkpointing {
     /// Steps between two checkpoints.
@@ -60,8 +70,9 @@ impl Default for Checkpointing {
 }
 
 /// Which images the network is validated on after each epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", remote = "Self")]
+#[schemars(remote = "Validation")]
 pub enum Validation {
     /// This many training images, chosen by the seed and not trained on.
     HoldOut(usize),
@@ -73,7 +84,7 @@ pub enum Validation {
 models::named!(Validation, "what to validate on");
 
 /// When to stop before the last epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStopping {
     /// Epochs without a lower validation loss.
@@ -94,6 +105,7 @@ impl Default for Settings {
             label_smoothing: 0.0,
             validation: Validation::HoldOut(5000),
             early_stopping: None,
+            init: None,
             log_every: None,
             checkpoint: Checkpointing::default(),
         }
@@ -113,7 +125,11 @@ impl Settings {
             Validation::Test => 0,
         };
         let checks = [
-            ("epochs", self.epochs > 0, "must be at least 1".to_owned()),
+            (
+                "epochs",
+                self.epochs > 0 || self.init.is_some(),
+                "must be at least 1, unless `init` brings the weights".to_owned(),
+            ),
             (
                 "batch_size",
                 self.batch_size > 0,

@@ -11,7 +11,7 @@ use burn::train::logger::InMemoryMetricLogger;
 use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{Learner, LearningResult, SupervisedTraining, TrainingStrategy};
 use dataset::{Normalization, Split};
-use models::Architecture;
+use models::{Architecture, Network};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -24,7 +24,9 @@ use crate::loader::{Batches, hold_out};
 use crate::schedule::LearningRates;
 use crate::settings::{Settings, Validation};
 use crate::strategy::{Epochs, Outcome, Trained};
+use crate::untrained;
 use crate::view::View;
+use crate::weights::load_weights;
 
 /// Weights of the epoch that did best on the validation images.
 pub const BEST: &str = "best.safetensors";
@@ -128,7 +130,10 @@ pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
         progress,
         best,
         last,
-    } = run(job, &device, train, validation, identity, start)?;
+    } = match job.settings.epochs {
+        0 => untrained::measure(job, &device, &train, &validation)?,
+        _ => run(job, &device, train, validation, identity, start)?,
+    };
     let (Some(best_epoch), Some(last_epoch)) = (
         progress.best.map(|best| progress.epochs[best].clone()),
         progress.epochs.last().cloned(),
@@ -141,7 +146,7 @@ pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
         parameters: job.architecture.parameters(),
         train_images,
         validation_images,
-        epochs: progress.epochs.len(),
+        epochs: last_epoch.epoch,
         best: best_epoch,
         last: last_epoch,
         dataset: job.dataset,
@@ -257,7 +262,7 @@ fn run(
 
     device.seed(settings.seed);
     let classifier = Classifier {
-        network: job.architecture.init(&autodiff).materialize(),
+        network: initial_network(job, &autodiff)?,
         smoothing: settings.label_smoothing,
     };
     // The strategy steps with an optimizer of its own: a learner does not show
@@ -282,6 +287,16 @@ fn run(
         (Some(Err(Error::Burn(_))) | None, Some(error)) => Err(Error::Burn(error.to_string())),
         (Some(result), _) => result,
         (None, None) => Err(Error::Burn("the training loop did not end".to_owned())),
+    }
+}
+
+/// The network before the first step: random by the device's generator, or with
+/// the weights of `init`.
+pub(crate) fn initial_network(job: &Job<'_>, device: &Device) -> Result<Network, Error> {
+    let network = job.architecture.init(device).materialize();
+    match &job.settings.init {
+        Some(path) => load_weights(network, path),
+        None => Ok(network),
     }
 }
 

@@ -2,6 +2,9 @@
 
 pub(crate) mod dag;
 pub(crate) mod init;
+pub(crate) mod model;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod sign;
 pub(crate) mod status;
+pub(crate) mod sweep;

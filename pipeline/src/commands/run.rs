@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use pipeline::interrupt::Interrupts;
 use pipeline::run::{Options, Pipeline};
+use pipeline::sweep::Sweep;
+use runtime::output::print;
 
 /// Run the stages that are not up to date
 #[derive(Debug, clap::Args)]
@@ -31,27 +33,44 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let mut pipeline = Pipeline::open(&args.target.file, &args.target.overrides)?;
+    let sweep = Sweep::open(&args.target.file, &args.target.overrides)?;
     let options = Options {
         stage: args.stage.clone(),
         force: args.force,
         fresh: args.fresh,
         wait: args.wait,
+        brief: sweep.is_some(),
         ort_lib: args.ort_lib.clone(),
         interrupts: Interrupts::watch()?,
     };
+    if let Some(mut sweep) = sweep {
+        if args.dry_run {
+            for run in &sweep.runs {
+                println!("{}", run.name);
+                print_pending(&run.pipeline, &options)?;
+            }
+            return Ok(());
+        }
+        sweep.run(&options)?;
+        return print(&sweep.results()?, false);
+    }
+    let mut pipeline = Pipeline::open(&args.target.file, &args.target.overrides)?;
     if args.dry_run {
-        let pending = pipeline.pending(&options)?;
-        for (stage, reason) in &pending {
-            println!("{} would run: {reason}", stage.name);
-        }
-        if pending.is_empty() {
-            println!("nothing would run: everything is up to date");
-        }
-        return Ok(());
+        return print_pending(&pipeline, &options);
     }
     if pipeline.run(&options)? == 0 {
         eprintln!("nothing to do: everything is up to date");
+    }
+    Ok(())
+}
+
+fn print_pending(pipeline: &Pipeline, options: &Options) -> anyhow::Result<()> {
+    let pending = pipeline.pending(options)?;
+    for (stage, reason) in &pending {
+        println!("{} would run: {reason}", stage.name);
+    }
+    if pending.is_empty() {
+        println!("nothing would run: everything is up to date");
     }
     Ok(())
 }

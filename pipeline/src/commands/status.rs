@@ -1,6 +1,7 @@
 //! `pipeline status`: what is up to date, and why the rest is not.
 
 use pipeline::run::Pipeline;
+use pipeline::sweep::Sweep;
 
 /// Say of each stage whether it is up to date
 #[derive(Debug, clap::Args)]
@@ -10,7 +11,18 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let pipeline = Pipeline::open(&args.target.file, &args.target.overrides)?;
+    if let Some(sweep) = Sweep::open(&args.target.file, &args.target.overrides)? {
+        for run in &sweep.runs {
+            println!("{}", run.name);
+            print(&run.pipeline);
+        }
+        return Ok(());
+    }
+    print(&Pipeline::open(&args.target.file, &args.target.overrides)?);
+    Ok(())
+}
+
+fn print(pipeline: &Pipeline) {
     let status = pipeline.status();
     let width = status.iter().map(|(stage, _)| stage.name.len()).max();
     for (stage, reason) in status {
@@ -25,5 +37,4 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             width = width.unwrap_or_default()
         );
     }
-    Ok(())
 }

@@ -103,6 +103,12 @@ impl Document {
         })
     }
 
+    /// Why the text is no `T`, without its place.
+    pub(super) fn problem<T: DeserializeOwned>(&self) -> Option<Problem> {
+        let parsed = serde_saphyr::from_str_with_options::<T>(&self.text, limits());
+        Some(Problem::of(&parsed.err()?))
+    }
+
     /// An error at a place of the file.
     pub fn invalid(
         &self,

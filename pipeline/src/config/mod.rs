@@ -1,19 +1,25 @@
 //! pipeline.yaml as typed: what is written, before references are resolved.
 
 mod document;
+mod matrix;
 mod model;
 mod overrides;
 mod problem;
+mod schema;
 
 pub use document::{ConfigError, Document};
+pub(crate) use matrix::short_names;
+pub use matrix::{Combination, Matrix};
 pub use model::ModelRef;
 pub use overrides::{Override, OverrideError};
-pub(crate) use problem::suggestion;
+pub use problem::suggestion;
+pub use schema::schema;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_saphyr::{Location, Spanned};
 use trainer::{
@@ -21,18 +27,25 @@ use trainer::{
 };
 
 /// A pipeline: its stages by name.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Folder of the results; paths are relative to where `pipeline` runs.
     pub output: PathBuf,
-    /// The stages, in the order of the file.
+    /// Settings to vary, each with its values: `fit.seed: [1, 2, 3]`. Every
+    /// combination is a run of its own, in a folder under `output`.
+    #[serde(default)]
+    #[schemars(with = "IndexMap<String, Vec<serde_json::Value>>")]
+    pub matrix: Matrix,
+    /// The stages by name, in any order.
+    #[schemars(with = "IndexMap<String, StageConfig>")]
     pub stages: IndexMap<String, Spanned<StageConfig>>,
 }
 
 /// One stage; the key is its kind.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", remote = "Self")]
+#[schemars(remote = "StageConfig")]
 pub enum StageConfig {
     /// Brings a dataset.
     Dataset(DatasetConfig),
@@ -70,60 +83,86 @@ impl StageConfig {
 
 /// `dataset: { name: mnist }`, or a folder of IDX files of your own with
 /// `name`, `dir` and `classes`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetConfig {
     /// `mnist`, `fashion-mnist`, or the name of your own.
+    #[schemars(with = "String")]
     pub name: Spanned<String>,
     /// Folder of the files; by default `data/<name>`.
+    #[schemars(with = "Option<PathBuf>")]
     pub dir: Option<Spanned<PathBuf>>,
     /// Class names of your own dataset, in the order of the labels.
     pub classes: Option<Vec<String>>,
     /// Stages that must have run before.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub after: Vec<Spanned<String>>,
 }
 
 /// `train:` what, on what, and how.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// A dataset stage.
+    #[schemars(with = "String")]
     pub dataset: Spanned<String>,
     /// The network.
+    #[schemars(with = "ModelRef")]
     pub model: Spanned<ModelRef>,
     /// What the network sees of a pixel.
     #[serde(default)]
     pub normalize: Normalize,
-    /// See [`Settings::device`].
+    /// Where to train: `auto` takes the first GPU that is compiled in and found,
+    /// else the CPU.
     #[serde(default)]
     pub device: DeviceName,
-    /// See [`Settings::epochs`].
+    /// Passes over the training images; by default 10. 0 takes the weights of
+    /// `init` as they are.
+    #[schemars(with = "Option<usize>")]
     pub epochs: Option<Spanned<usize>>,
-    /// See [`Settings::batch_size`].
+    /// Images per step; by default 64.
+    #[schemars(with = "Option<usize>")]
     pub batch_size: Option<Spanned<usize>>,
-    /// See [`Settings::seed`].
+    /// Seed of the initial weights, the order of the images and dropout; by
+    /// default 1.
     pub seed: Option<u64>,
-    /// See [`Settings::optimizer`].
+    /// The update rule: `sgd`, `adam` or `adamw`; by default `adam`.
+    #[schemars(with = "Option<Optimizer>")]
     pub optimizer: Option<Spanned<Optimizer>>,
-    /// See [`Settings::learning_rate`].
+    /// Learning rate at its highest; by default 0.001.
+    #[schemars(with = "Option<f64>")]
     pub learning_rate: Option<Spanned<f64>>,
-    /// See [`Settings::schedule`].
+    /// How the learning rate changes: `constant`, `step` or `cosine`; by default
+    /// it does not.
+    #[schemars(with = "Option<Schedule>")]
     pub schedule: Option<Spanned<Schedule>>,
-    /// See [`Settings::warmup_epochs`].
+    /// Epochs over which the learning rate rises linearly at the start.
+    #[schemars(with = "Option<f64>")]
     pub warmup_epochs: Option<Spanned<f64>>,
-    /// See [`Settings::label_smoothing`].
+    /// Part of the target spread evenly over the classes, in [0, 1).
+    #[schemars(with = "Option<f64>")]
     pub label_smoothing: Option<Spanned<f64>>,
-    /// See [`Settings::validation`].
+    /// Images to validate on: `hold_out: 5000` of the training images, which is
+    /// the default, or `test`.
+    #[schemars(with = "Option<Validation>")]
     pub validation: Option<Spanned<Validation>>,
-    /// See [`Settings::early_stopping`].
+    /// When to stop before the last epoch.
+    #[schemars(with = "Option<EarlyStopping>")]
     pub early_stopping: Option<Spanned<EarlyStopping>>,
-    /// See [`Settings::log_every`].
+    /// Weights to begin with: a `state_dict` saved by PyTorch (`.pth`), or
+    /// `.safetensors`.
+    #[schemars(with = "Option<PathBuf>")]
+    pub init: Option<Spanned<PathBuf>>,
+    /// Print a line every so many batches.
+    #[schemars(with = "Option<usize>")]
     pub log_every: Option<Spanned<usize>>,
-    /// See [`Settings::checkpoint`].
+    /// When to save where the training stands; by default every 30 seconds.
+    #[schemars(with = "Option<Checkpointing>")]
     pub checkpoint: Option<Spanned<Checkpointing>>,
     /// Stages that must have run before.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub after: Vec<Spanned<String>>,
 }
 
@@ -143,6 +182,7 @@ impl TrainConfig {
             label_smoothing: value(&self.label_smoothing, default.label_smoothing),
             validation: value(&self.validation, default.validation),
             early_stopping: self.early_stopping.as_ref().map(|stop| stop.value),
+            init: self.init.as_ref().map(|init| init.value.clone()),
             log_every: self.log_every.as_ref().map(|batches| batches.value),
             checkpoint: value(&self.checkpoint, default.checkpoint),
         }
@@ -160,6 +200,7 @@ impl TrainConfig {
             "label_smoothing" => place(&self.label_smoothing),
             "validation" => place(&self.validation),
             "early_stopping" => place(&self.early_stopping),
+            "init" => place(&self.init),
             "log_every" => place(&self.log_every),
             "checkpoint" => place(&self.checkpoint),
             _ => None,
@@ -176,7 +217,7 @@ fn place<T>(setting: &Option<Spanned<T>>) -> Option<Location> {
 }
 
 /// What the network sees of a pixel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalize {
     /// (pixel / 255 - mean) / std, per channel over the training images.
@@ -187,10 +228,11 @@ pub enum Normalize {
 }
 
 /// `export: { train: fit }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportConfig {
     /// A train stage.
+    #[schemars(with = "String")]
     pub train: Spanned<String>,
     /// Which weights.
     #[serde(default)]
@@ -198,17 +240,19 @@ pub struct ExportConfig {
     /// The .onnx; by default `<output>/model.onnx`.
     pub file: Option<PathBuf>,
     /// ONNX operator set.
+    #[schemars(with = "Option<u8>")]
     pub opset: Option<Spanned<u8>>,
     /// Whether `probabilities` are an output beside `logits`.
     #[serde(default)]
     pub probabilities: bool,
     /// Stages that must have run before.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub after: Vec<Spanned<String>>,
 }
 
 /// Which of a training's weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weights {
     /// Of the epoch that did best on the validation images.
@@ -219,20 +263,24 @@ pub enum Weights {
 }
 
 /// `verify: { model: onnx }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyConfig {
     /// An export stage.
+    #[schemars(with = "String")]
     pub model: Spanned<String>,
     /// A dataset stage; by default the one that the network was trained on.
+    #[schemars(with = "Option<String>")]
     pub dataset: Option<Spanned<String>>,
     /// Largest difference between two logits that is accepted; by default
     /// [`TOLERANCE`].
+    #[schemars(with = "Option<f64>")]
     pub tolerance: Option<Spanned<f64>>,
     /// Number of test images; by default all.
     pub images: Option<NonZeroUsize>,
     /// Stages that must have run before.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub after: Vec<Spanned<String>>,
 }
 
@@ -240,12 +288,14 @@ pub struct VerifyConfig {
 pub const TOLERANCE: f64 = 1e-4;
 
 /// `eval: { model: onnx }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvalConfig {
     /// An export stage.
+    #[schemars(with = "String")]
     pub model: Spanned<String>,
     /// A dataset stage; by default the one that the network was trained on.
+    #[schemars(with = "Option<String>")]
     pub dataset: Option<Spanned<String>>,
     /// ONNX Runtime's execution provider.
     #[serde(default)]
@@ -257,6 +307,7 @@ pub struct EvalConfig {
     pub threads: Option<NonZeroUsize>,
     /// Stages that must have run before.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub after: Vec<Spanned<String>>,
 }
 
@@ -265,7 +316,7 @@ fn batch() -> NonZeroUsize {
 }
 
 /// ONNX Runtime's execution provider.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderName {
     /// CUDA where it runs, else the CPU.

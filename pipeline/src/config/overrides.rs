@@ -1,5 +1,6 @@
 //! `--set train.epochs=3`: a setting given on the command line.
 
+use std::path::Path;
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -74,17 +75,23 @@ impl Document {
         for one in overrides {
             one.apply(&mut root)?;
         }
-        let text = serde_saphyr::to_string(&root).map_err(|error| OverrideError::Value {
+        let path = format!("{} with --set", self.path().display());
+        Self::of_value(path.as_ref(), &root)
+    }
+
+    /// `root` as a document that is called `path`.
+    pub(super) fn of_value(path: &Path, root: &Value) -> Result<Self, ConfigError> {
+        let text = serde_saphyr::to_string(root).map_err(|error| OverrideError::Value {
             value: "the file".to_owned(),
             problem: error.to_string(),
         })?;
-        let path = format!("{} with --set", self.path().display());
-        Ok(Self::new(path.as_ref(), text))
+        Ok(Self::new(path, text))
     }
 }
 
 impl Override {
-    fn apply(&self, root: &mut Value) -> Result<(), OverrideError> {
+    /// Changes the setting in a document's value.
+    pub(super) fn apply(&self, root: &mut Value) -> Result<(), OverrideError> {
         let mut value = root;
         for (index, key) in self.resolve(value)?.iter().enumerate() {
             let map = match value {
@@ -145,8 +152,6 @@ impl Override {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     const YAML: &str = "output: runs

@@ -90,15 +90,25 @@ fn event(expected: &str) -> &str {
 }
 
 /// "did you mean", or what there is.
-pub(crate) fn suggestion<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn suggestion<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
     let similar = known
         .iter()
-        .map(|name| (strsim::jaro_winkler(wrong, name), name))
+        .map(|name| (similarity(wrong, name), name))
         .filter(|(similarity, _)| *similarity > 0.8)
         .max_by(|(a, _), (b, _)| a.total_cmp(b));
     match similar {
         Some((_, name)) => format!("did you mean `{name}`?"),
         None => format!("there are: {}", known.join(", ")),
+    }
+}
+
+/// From 0 to 1. Two letters that have changed places leave little that is alike
+/// in a short name.
+fn similarity(wrong: &str, name: &str) -> f64 {
+    let swapped = strsim::osa_distance(wrong, name) == 1 && strsim::levenshtein(wrong, name) == 2;
+    match swapped {
+        true => 1.0,
+        false => strsim::jaro_winkler(wrong, name),
     }
 }

@@ -19,7 +19,10 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     let metadata = ModelMetadata::of_model(session.model())?;
     let test = plan.dataset.load(Part::Test)?;
     let mut evaluation = evaluate(&mut session, &metadata, &test, plan.config.batch)?;
-    println!("{evaluation}");
+    match context.brief {
+        true => eprintln!("  accuracy {:.2}%", 100.0 * evaluation.accuracy),
+        false => println!("{evaluation}"),
+    }
     evaluation.speed = None;
     artifact::write_json(&plan.file, &evaluation)?;
     Ok(())

@@ -16,6 +16,8 @@ use crate::plan::Action;
 pub(crate) struct Context {
     /// ONNX Runtime's library, where it should not be searched for.
     pub(crate) ort_lib: Option<PathBuf>,
+    /// One run of many: no tables.
+    pub(crate) brief: bool,
     /// Begin a training anew, whatever checkpoint there is.
     pub(crate) fresh: bool,
     /// Ctrl-C.

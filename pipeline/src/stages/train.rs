@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use dataset::{Normalization, Part};
+use runtime::text::grouped;
 use trainer::Job;
 
 use crate::config::Normalize;
 use crate::plan::{SETTINGS, TrainPlan};
 use crate::stages::Context;
+use crate::table::{model_table, weights_table};
 
 impl TrainPlan {
     /// What the network sees of a pixel.
@@ -22,11 +24,17 @@ impl TrainPlan {
 pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
     let train = plan.dataset.load(Part::Train)?;
     let test = plan.dataset.load(Part::Test)?;
-    eprintln!(
-        "  {} parameters, {} images",
-        plan.architecture.parameters(),
-        train.images().len()
-    );
+    match context.brief {
+        true => eprintln!(
+            "  {} parameters",
+            grouped(plan.architecture.parameters() as u64)
+        ),
+        false => eprint!("{}", model_table(&plan.architecture.summary(), false)),
+    }
+    if let Some(init) = &plan.init {
+        eprint!("{}", weights_table(&init.matched));
+    }
+    eprintln!("  {} images", train.images().len());
     let listening = context.interrupts.listen();
     let (summary, timing) = trainer::train(&Job {
         architecture: &plan.architecture,
@@ -41,13 +49,13 @@ pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
         stop: listening.stop(),
     })?;
     artifact::write_bytes(&plan.folder.join(SETTINGS), plan.settings_file().as_bytes())?;
-    eprintln!(
-        "  on the {} in {:.1} s: best epoch {} of {}, validation accuracy {:.2}%",
-        summary.device,
-        timing.seconds,
-        summary.best.epoch,
-        summary.epochs,
-        100.0 * summary.best.validation_accuracy
-    );
+    let accuracy = 100.0 * summary.best.validation_accuracy;
+    match summary.epochs {
+        0 => eprintln!("  not trained: validation accuracy {accuracy:.2}%"),
+        epochs => eprintln!(
+            "  on the {} in {:.1} s: best epoch {} of {epochs}, validation accuracy {accuracy:.2}%",
+            summary.device, timing.seconds, summary.best.epoch,
+        ),
+    }
     Ok(())
 }

@@ -116,8 +116,13 @@ pub(super) fn find(
     } else {
         by_order(&parameters, &tensors)
     };
+    let mut pairs = pairs?;
+    pairs.sort_by_key(|pair| {
+        let mut parameters = parameters.iter();
+        parameters.position(|slot| slot.name == pair.parameter)
+    });
     Ok(WeightsMatch {
-        pairs: pairs?,
+        pairs,
         left_out: counters.iter().map(|slot| slot.name.clone()).collect(),
     })
 }
@@ -302,18 +307,9 @@ mod tests {
     /// The file's tensor for each of [`OURS`].
     fn matched(theirs: &[(&str, &[usize])]) -> Vec<String> {
         let found = find(&slots(&OURS), &slots(theirs)).unwrap();
-        let parameters = found.pairs.iter().map(|pair| pair.parameter.as_str());
-        let mut sorted: Vec<&str> = parameters.clone().collect();
-        sorted.sort_unstable();
-        let mut all = OURS.map(|(name, _)| name);
-        all.sort_unstable();
-        assert_eq!(sorted, all);
-        OURS.iter()
-            .map(|(name, _)| {
-                let pair = found.pairs.iter().find(|pair| pair.parameter == *name);
-                pair.unwrap().tensor.clone()
-            })
-            .collect()
+        let parameters: Vec<&str> = found.pairs.iter().map(|pair| &*pair.parameter).collect();
+        assert_eq!(parameters, OURS.map(|(name, _)| name));
+        found.pairs.into_iter().map(|pair| pair.tensor).collect()
     }
 
     fn problems(theirs: &[(&str, &[usize])]) -> Vec<String> {

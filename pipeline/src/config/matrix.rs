@@ -1,0 +1,359 @@
+//! `matrix:` settings that are varied, and the pipelines that come of it.
+
+use std::path::{Path, PathBuf};
+
+use artifact::Sha256;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+use serde_saphyr::{Location, Spanned};
+
+use super::overrides::{Override, OverrideError};
+use super::problem::suggestion;
+use super::{Config, ConfigError, Document};
+
+/// Settings with the values that each of them takes: `fit.seed: [1, 2, 3]`.
+pub type Matrix = IndexMap<String, Spanned<Vec<Value>>>;
+
+/// The most runs of one sweep; more are a mistake.
+const MAX_RUNS: usize = 10_000;
+
+/// The longest part of a folder's name that one value gives, in bytes.
+const MAX_SLUG: usize = 48;
+
+/// One combination of the values of a matrix.
+#[derive(Clone, Debug)]
+pub struct Combination {
+    /// Folder under `output`: `model=lenet5,seed=1`.
+    pub name: String,
+    /// The setting and its value, in the order of the file.
+    pub values: IndexMap<String, Value>,
+    /// The pipeline with these values, and its results in that folder.
+    pub document: Document,
+}
+
+impl Document {
+    /// All combinations of the values of `matrix`, the last setting varied
+    /// first; none where there is no matrix.
+    ///
+    /// # Errors
+    ///
+    /// A setting that is not there or has no values, a value that does not fit,
+    /// two runs with one folder, or a file that all runs would write.
+    pub fn combinations(&self) -> Result<Vec<Combination>, ConfigError> {
+        let config: Config = self.parse()?;
+        let Some(place) = config.matrix.values().next().map(|axis| axis.referenced) else {
+            return Ok(Vec::new());
+        };
+        let mut root: Value = self.parse()?;
+        if let Some(map) = root.as_object_mut() {
+            map.remove("matrix");
+        }
+        for (path, values) in &config.matrix {
+            self.check_axis(&root, path, values)?;
+        }
+        let names = short_names(config.matrix.keys());
+        let mut combinations: Vec<Combination> = Vec::new();
+        for values in self.product(&config.matrix, place)? {
+            let pairs = names.iter().zip(values.values());
+            let parts = pairs.map(|(name, value)| format!("{name}={}", slug(value)));
+            let name = parts.collect::<Vec<_>>().join(",");
+            if combinations.iter().any(|other| other.name == name) {
+                let problem = format!("two runs would have the folder `{name}`");
+                let hint = "give the values names that differ in letters or digits";
+                return Err(self.invalid(place, problem, Some(hint.to_owned())));
+            }
+            let document = self.combination(&root, &config, &name, &values, place)?;
+            combinations.push(Combination {
+                name,
+                values,
+                document,
+            });
+        }
+        Ok(combinations)
+    }
+
+    /// Refuses a setting that is not there, and values that it cannot have.
+    fn check_axis(
+        &self,
+        root: &Value,
+        path: &str,
+        values: &Spanned<Vec<Value>>,
+    ) -> Result<(), ConfigError> {
+        let place = values.referenced;
+        if values.value.is_empty() {
+            return Err(self.invalid(place, format!("`{path}` has no values"), None));
+        }
+        for value in &values.value {
+            let mut varied = root.clone();
+            self.set(&mut varied, path, value, place)?;
+            let document = Self::of_value(self.path(), &varied)?;
+            if let Some(problem) = document.problem::<Config>() {
+                let text = format!("`{path}: {value}` does not fit: {}", problem.text);
+                return Err(self.invalid(place, text, problem.hint));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets one setting; what is wrong is told at `place`.
+    fn set(
+        &self,
+        root: &mut Value,
+        path: &str,
+        value: &Value,
+        place: Location,
+    ) -> Result<(), ConfigError> {
+        let applied = format!("{path}={value}")
+            .parse()
+            .and_then(|one: Override| one.apply(root));
+        applied.map_err(|error| {
+            let hint = match &error {
+                OverrideError::Stage { stage, stages } => {
+                    Some(suggestion(stage, stages.split(", ")))
+                }
+                OverrideError::Form(_) | OverrideError::Value { .. } | OverrideError::NoMap(_) => {
+                    None
+                }
+            };
+            self.invalid(place, error.to_string(), hint)
+        })
+    }
+
+    /// Every choice of one value for each setting.
+    fn product(
+        &self,
+        matrix: &Matrix,
+        place: Location,
+    ) -> Result<Vec<IndexMap<String, Value>>, ConfigError> {
+        let runs = matrix.values().try_fold(1_usize, |runs, axis| {
+            runs.checked_mul(axis.value.len())
+                .filter(|&runs| runs <= MAX_RUNS)
+        });
+        if runs.is_none() {
+            let problem = format!("the matrix has more than {MAX_RUNS} runs");
+            return Err(self.invalid(place, problem, None));
+        }
+        let mut product = vec![IndexMap::new()];
+        for (path, values) in matrix {
+            let longer = product.iter().flat_map(|chosen: &IndexMap<_, _>| {
+                values.value.iter().map(|value| {
+                    let mut chosen = chosen.clone();
+                    chosen.insert(path.clone(), value.clone());
+                    chosen
+                })
+            });
+            product = longer.collect();
+        }
+        Ok(product)
+    }
+
+    /// The pipeline with these values, and all its results under `name`.
+    fn combination(
+        &self,
+        root: &Value,
+        config: &Config,
+        name: &str,
+        values: &IndexMap<String, Value>,
+        place: Location,
+    ) -> Result<Document, ConfigError> {
+        let mut root = root.clone();
+        for (path, value) in values {
+            self.set(&mut root, path, value, place)?;
+        }
+        let output = config.output.join(name);
+        for (stage, file) in files_mut(&mut root) {
+            let within = Path::new(&*file)
+                .strip_prefix(&config.output)
+                .map(PathBuf::from);
+            let Ok(within) = within else {
+                let problem = format!("all runs would write `{file}`, the file of `{stage}`");
+                let hint = format!(
+                    "move it into `{}`, or leave it out",
+                    config.output.display()
+                );
+                return Err(self.invalid(place, problem, Some(hint)));
+            };
+            *file = output.join(within).to_string_lossy().into_owned();
+        }
+        root["output"] = output.to_string_lossy().into();
+        let path = format!("{} with {name}", self.path().display());
+        Self::of_value(path.as_ref(), &root)
+    }
+}
+
+/// The `file` of each stage that has one, with the stage's name.
+fn files_mut(root: &mut Value) -> impl Iterator<Item = (String, &mut String)> {
+    let stages = root["stages"].as_object_mut();
+    let stages = stages.into_iter().flat_map(Map::iter_mut);
+    stages.filter_map(|(name, stage)| {
+        let (_, settings) = stage.as_object_mut()?.iter_mut().next()?;
+        match settings.as_object_mut()?.get_mut("file")? {
+            Value::String(file) => Some((name.clone(), file)),
+            _ => None,
+        }
+    })
+}
+
+/// The last name of each path, or the whole path where two have the same.
+pub(crate) fn short_names<'a>(paths: impl Iterator<Item = &'a String> + Clone) -> Vec<String> {
+    let last = |path: &'a String| path.rsplit('.').next().unwrap_or(path);
+    let is_alone = |name: &str| paths.clone().filter(|path| last(path) == name).count() == 1;
+    let names = paths.clone().map(|path| match last(path) {
+        name if is_alone(name) => name.to_owned(),
+        _ => path.clone(),
+    });
+    names.collect()
+}
+
+/// A value as part of a folder's name: `sgd-momentum-0.9`.
+fn slug(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "none".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(slug).collect();
+            values.join("-")
+        }
+        Value::Object(map) => {
+            let entries = map
+                .iter()
+                .map(|(key, value)| format!("{key}-{}", slug(value)));
+            entries.collect::<Vec<_>>().join("-")
+        }
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let text: String = text
+        .chars()
+        .map(|c| if plain(c) { c } else { '-' })
+        .collect();
+    if text.len() <= MAX_SLUG {
+        return text;
+    }
+    let digest = Sha256::of_bytes(value.to_string().as_bytes()).to_string();
+    format!("{}-{}", &text[..MAX_SLUG - 9], &digest[..8])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const STAGES: &str = "output: runs
+stages:
+  mnist: { dataset: { name: mnist } }
+  fit: { train: { dataset: mnist, model: lenet5, epochs: 1 } }
+  onnx: { export: { train: fit, file: runs/mnist.onnx } }
+";
+
+    fn combinations(matrix: &str) -> Result<Vec<Combination>, ConfigError> {
+        let yaml = format!("matrix:\n{matrix}{STAGES}");
+        Document::new(Path::new("p.yaml"), yaml).combinations()
+    }
+
+    fn error(matrix: &str) -> (String, Option<String>) {
+        match combinations(matrix).unwrap_err() {
+            ConfigError::Invalid { rendered, hint } => (rendered, hint),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn every_combination_is_a_pipeline_with_a_folder_of_its_own() {
+        let runs = combinations("  fit.model: [lenet5, cnn-10-20]\n  fit.seed: [1, 2]\n").unwrap();
+        let names: Vec<&str> = runs.iter().map(|run| &*run.name).collect();
+        assert_eq!(
+            names,
+            [
+                "model=lenet5,seed=1",
+                "model=lenet5,seed=2",
+                "model=cnn-10-20,seed=1",
+                "model=cnn-10-20,seed=2",
+            ]
+        );
+        let last: Value = runs[3].document.parse().unwrap();
+        assert_eq!(last["output"], "runs/model=cnn-10-20,seed=2");
+        assert_eq!(last["stages"]["fit"]["train"]["model"], "cnn-10-20");
+        assert_eq!(last["stages"]["fit"]["train"]["seed"], 2);
+        assert_eq!(
+            last["stages"]["onnx"]["export"]["file"],
+            "runs/model=cnn-10-20,seed=2/mnist.onnx"
+        );
+        assert!(last.get("matrix").is_none());
+    }
+
+    #[test]
+    fn pipeline_without_a_matrix_has_no_combinations() {
+        let document = Document::new(Path::new("p.yaml"), STAGES.to_owned());
+        assert!(document.combinations().unwrap().is_empty());
+    }
+
+    #[test]
+    fn names_of_folders_are_readable_whatever_the_value() {
+        for (yaml, name) in [
+            ("0.001", "0.001"),
+            ("{ sgd: { momentum: 0.9 } }", "sgd-momentum-0.9"),
+            ("{ file: nets/größer.yaml }", "file-nets-gr--er.yaml"),
+            ("null", "none"),
+        ] {
+            let value: Value = serde_saphyr::from_str(yaml).unwrap();
+            assert_eq!(slug(&value), name);
+        }
+        let long = slug(&Value::String("x".repeat(300)));
+        assert_eq!(long.len(), MAX_SLUG);
+        assert_ne!(long, slug(&Value::String("x".repeat(301))));
+    }
+
+    #[test]
+    fn settings_of_one_name_are_told_apart_by_their_stage() {
+        let paths = ["a.seed", "b.seed", "a.epochs"].map(str::to_owned);
+        assert_eq!(short_names(paths.iter()), ["a.seed", "b.seed", "epochs"]);
+    }
+
+    #[test]
+    fn what_cannot_be_varied_is_told_at_its_place_with_what_was_meant() {
+        for (matrix, problem, meant) in [
+            ("  fti.seed: [1]\n", "`fti`", "did you mean `fit`?"),
+            (
+                "  fit.seeed: [1]\n",
+                "no setting `seeed`",
+                "did you mean `seed`?",
+            ),
+        ] {
+            let (rendered, hint) = error(matrix);
+            assert!(rendered.contains("p.yaml:2:"), "{rendered}");
+            assert!(rendered.contains(problem), "{rendered}");
+            assert_eq!(hint.as_deref(), Some(meant));
+        }
+        for (matrix, problem) in [
+            ("  fit.seed: []\n", "`fit.seed` has no values"),
+            (
+                "  fit.epochs: [1, many]\n",
+                "`fit.epochs: \"many\"` does not fit",
+            ),
+            ("  fit.seed: [1, 1]\n", "the folder `seed=1`"),
+            (
+                "  fit.model: [{ file: a/b }, { file: a-b }]\n",
+                "the folder `model=file-a-b`",
+            ),
+        ] {
+            let (rendered, _) = error(matrix);
+            assert!(rendered.contains(problem), "{rendered}");
+        }
+    }
+
+    #[test]
+    fn file_that_all_runs_would_write_is_refused() {
+        let yaml = format!("matrix:\n  fit.seed: [1, 2]\n{STAGES}")
+            .replace("runs/mnist.onnx", "mnist.onnx");
+        let error = Document::new(Path::new("p.yaml"), yaml)
+            .combinations()
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("all runs would write `mnist.onnx`"),
+            "{error}"
+        );
+    }
+}

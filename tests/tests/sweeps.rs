@@ -1,0 +1,112 @@
+//! `matrix:` one run for each combination, side by side.
+#![allow(clippy::unwrap_used)]
+
+use serde_json::Value;
+use tests::{SMALL, Workspace, refuse, stderr, stdout, succeed, whole};
+
+/// [`SMALL`] with two learning rates and two seeds.
+fn sweep() -> Workspace {
+    let matrix = "matrix:\n  fit.learning_rate: [0.01, 0.0001]\n  fit.seed: [1, 2]\n";
+    Workspace::new(&format!("{matrix}{}", whole(&SMALL)))
+}
+
+const RUNS: [&str; 4] = [
+    "learning_rate=0.01,seed=1",
+    "learning_rate=0.01,seed=2",
+    "learning_rate=0.0001,seed=1",
+    "learning_rate=0.0001,seed=2",
+];
+
+/// What `pipeline sweep` knows.
+fn results(workspace: &Workspace) -> Value {
+    let output = succeed(&mut workspace.pipeline(&["sweep", "--json"]));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn every_combination_runs_once_and_the_best_stands_first() {
+    let workspace = sweep();
+    let output = succeed(&mut workspace.run(&[]));
+    for run in RUNS {
+        assert!(workspace.path(&format!("runs/{run}/model.onnx")).is_file());
+    }
+    let table = stdout(&output);
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows[1][..2], ["0.01", "2"], "{table}");
+    assert_eq!(rows[2][..2], ["0.0001", "2"], "{table}");
+
+    let found = results(&workspace);
+    assert_eq!(found["runs"].as_array().unwrap().len(), 4);
+    let best = &found["best"][0];
+    assert_eq!(best["values"]["fit.learning_rate"], 0.01);
+    let accuracy = |run: &str| {
+        let summary = workspace.json(&format!("runs/{run}/fit/summary.json"));
+        summary["best"]["validation_accuracy"].as_f64().unwrap()
+    };
+    let mean = (accuracy(RUNS[0]) + accuracy(RUNS[1])) / 2.0;
+    let found_mean = best["validation_accuracy"]["mean"].as_f64().unwrap();
+    assert!((found_mean - mean).abs() < 1e-12);
+
+    let before = workspace.snapshot();
+    let message = stderr(&succeed(&mut workspace.run(&[])));
+    assert_eq!(message.matches("is up to date").count(), 4, "{message}");
+    assert!(workspace.snapshot() == before);
+}
+
+#[test]
+fn sweep_that_was_cut_short_goes_on_where_it_was() {
+    let workspace = sweep();
+    let first = "matrix={ fit.learning_rate: [0.01], fit.seed: [1] }";
+    succeed(&mut workspace.run(&["--set", first]));
+    let found = results(&workspace);
+    let done = found["runs"].as_array().unwrap().iter();
+    let done: Vec<bool> = done.map(|run| run["done"].as_bool().unwrap()).collect();
+    assert_eq!(done, [true, false, false, false]);
+
+    let weights = format!("runs/{}/fit/best.safetensors", RUNS[0]);
+    let before = workspace.snapshot()[&workspace.path(&weights)].1;
+    succeed(&mut workspace.run(&[]));
+    assert_eq!(workspace.snapshot()[&workspace.path(&weights)].1, before);
+    assert!(results(&workspace)["runs"][3]["done"].as_bool().unwrap());
+}
+
+#[test]
+fn run_that_diverges_does_not_stop_the_others() {
+    let workspace = sweep();
+    let matrix = "matrix={ fit.learning_rate: [1.0e+30, 0.01] }";
+    let sgd = "fit.optimizer=sgd";
+    let output = succeed(&mut workspace.run(&["--set", matrix, "--set", sgd]));
+    let message = stderr(&output);
+    assert!(message.contains("given up"), "{message}");
+    assert!(
+        stdout(&output).contains("1 of 2 runs are not done"),
+        "{message}"
+    );
+}
+
+#[test]
+fn setting_that_is_not_there_is_refused_with_what_was_meant() {
+    for (from, to, texts) in [
+        (
+            "fit.seed",
+            "fit.sed",
+            ["no setting `sed`", "did you mean `seed`?"],
+        ),
+        ("fit.seed", "fti.seed", ["`fti`", "did you mean `fit`?"]),
+    ] {
+        let workspace = sweep();
+        let yaml = String::from_utf8(workspace.read("pipeline.yaml")).unwrap();
+        workspace.write("pipeline.yaml", yaml.replace(from, to));
+        let message = refuse(&mut workspace.pipeline(&["run"]), &texts);
+        assert!(message.contains("pipeline.yaml:3:"), "{message}");
+    }
+}
+
+#[test]
+fn pipeline_without_a_matrix_has_no_table() {
+    let workspace = Workspace::new(&whole(&SMALL));
+    refuse(&mut workspace.pipeline(&["sweep"]), &["has no `matrix`"]);
+}
