@@ -211,7 +211,7 @@ fn read_part(
     let name = known.into_iter().find(|name| path == Path::new(name));
     let name = name
         .filter(|_| entry.header().entry_type().is_file())
-        .ok_or_else(|| CheckpointError::Foreign(path))?;
+        .ok_or(CheckpointError::Foreign(path))?;
     let size = entry.size();
     let limit = match name {
         STATE => LARGEST_STATE,
