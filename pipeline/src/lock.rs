@@ -190,6 +190,7 @@ fn digest_of(action: &Action, path: &Path) -> Result<Sha256, artifact::Error> {
         Action::Train(_) | Action::Export(_) | Action::Verify(_) | Action::Eval(_) => {
             Sha256::of_file(path)
         }
+        Action::Report(_) => report::digest(path),
     }
 }
 
@@ -210,6 +211,7 @@ impl Action {
             Self::Export(plan) => vec![plan.file.clone()],
             Self::Verify(plan) => vec![plan.file.clone()],
             Self::Eval(plan) => vec![plan.file.clone()],
+            Self::Report(plan) => report::FILES.map(|file| plan.folder.join(file)).to_vec(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A pipeline that can run: every reference resolved, every network's shapes
 //! inferred, every setting checked, before anything is done.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use trainer::{DeviceName, Settings, WeightsMatch};
 
 use crate::config::{
     Config, ConfigError, DatasetConfig, Document, EvalConfig, ExportConfig, ModelRef, Normalize,
-    StageConfig, TOLERANCE, TrainConfig, VerifyConfig, Weights, suggestion,
+    ReportConfig, StageConfig, TOLERANCE, TrainConfig, VerifyConfig, Weights, suggestion,
 };
 
 /// A pipeline that can run.
@@ -50,6 +51,8 @@ pub enum Action {
     Verify(VerifyPlan),
     /// Evaluates the ONNX.
     Eval(EvalPlan),
+    /// Writes what was done, and came of it, as an HTML page.
+    Report(ReportPlan),
 }
 
 /// A dataset.
@@ -72,6 +75,8 @@ pub struct DatasetPlan {
 pub struct TrainPlan {
     /// What to train on.
     pub dataset: Arc<DatasetPlan>,
+    /// The network's name: that of a built-in one, or of its file.
+    pub model_name: String,
     /// The network as written.
     pub model: ModelSpec,
     /// The network with its shapes.
@@ -138,6 +143,19 @@ pub struct EvalPlan {
     pub file: PathBuf,
 }
 
+/// A report.
+#[derive(Clone, Debug)]
+pub struct ReportPlan {
+    /// Its heading: the name of the folder of results.
+    pub title: String,
+    /// The evaluation, and with it the ONNX, the training and the images.
+    pub eval: EvalPlan,
+    /// The proof that ran before the evaluation, if one did.
+    pub verify: Option<VerifyPlan>,
+    /// Folder of the results.
+    pub folder: PathBuf,
+}
+
 impl Action {
     /// The kind, as written in the file.
     pub fn kind(&self) -> &'static str {
@@ -147,6 +165,7 @@ impl Action {
             Self::Export(_) => "export",
             Self::Verify(_) => "verify",
             Self::Eval(_) => "eval",
+            Self::Report(_) => "report",
         }
     }
 
@@ -166,9 +185,11 @@ impl Action {
             Self::Verify(plan) => json!({
                 "tolerance": plan.tolerance, "images": plan.config.images,
             }),
-            Self::Eval(plan) => json!({
-                "provider": plan.config.provider, "batch": plan.config.batch,
-                "threads": plan.config.threads,
+            Self::Eval(plan) => plan.settings(),
+            Self::Report(plan) => json!({
+                "title": plan.title, "model": plan.train().model_name,
+                "train": plan.train().description(), "eval": plan.eval.settings(),
+                "verified": plan.verify.is_some(),
             }),
         };
         Sha256::of_bytes(settings.to_string().as_bytes())
@@ -177,6 +198,22 @@ impl Action {
 
 /// What a network was trained with: a file among the results of its training.
 pub const SETTINGS: &str = "settings.json";
+
+impl EvalPlan {
+    fn settings(&self) -> Value {
+        json!({
+            "provider": self.config.provider, "batch": self.config.batch,
+            "threads": self.config.threads,
+        })
+    }
+}
+
+impl ReportPlan {
+    /// The training.
+    pub fn train(&self) -> &TrainPlan {
+        &self.eval.export.train
+    }
+}
 
 impl TrainPlan {
     /// All that decides the weights, but for the dataset.
@@ -298,11 +335,16 @@ impl Planner<'_> {
             StageConfig::Export(config) => Action::Export(Arc::new(self.export(config)?)),
             StageConfig::Verify(config) => Action::Verify(self.verify(name, config)?),
             StageConfig::Eval(config) => Action::Eval(self.eval(name, config)?),
+            StageConfig::Report(config) => Action::Report(self.report(name, config)?),
         };
         let references = stage.value.references().into_iter();
         let mut depends: Vec<usize> = references
             .filter_map(|reference| self.position(&reference.value))
             .collect();
+        if let StageConfig::Report(config) = &stage.value {
+            // It shows what all of them made.
+            depends.extend(self.before(&config.eval.value));
+        }
         depends.sort_unstable();
         depends.dedup();
         self.check_outputs(name, stage, &action)?;
@@ -491,11 +533,17 @@ impl Planner<'_> {
             let place = place.unwrap_or(stage.referenced);
             self.document.invalid(place, error.to_string(), None)
         })?;
+        let model_name = match &config.model.value {
+            ModelRef::BuiltIn(name) => name.clone(),
+            ModelRef::File(path) => path.display().to_string(),
+            ModelRef::Inline(_) => "network of its own".to_owned(),
+        };
         let init = config.init.as_ref();
         let init = init.map(|file| self.initial_weights(file, &architecture));
         Ok(TrainPlan {
             init: init.transpose()?,
             dataset,
+            model_name,
             model,
             architecture,
             normalize: config.normalize,
@@ -624,6 +672,36 @@ impl Planner<'_> {
             config: config.clone(),
             file: self.config.output.join(name).join("evaluation.json"),
         })
+    }
+
+    fn report(&self, name: &str, config: &ReportConfig) -> Result<ReportPlan, ConfigError> {
+        let Some(Action::Eval(eval)) = self.action(&config.eval) else {
+            return Err(self.wrong_kind(&config.eval, "eval"));
+        };
+        let mut before = self.before(&config.eval.value).into_iter();
+        let verify = before.find_map(|index| match &self.stages[index].action {
+            Action::Verify(plan) if Arc::ptr_eq(&plan.export, &eval.export) => Some(plan.clone()),
+            _ => None,
+        });
+        let output = &self.config.output;
+        let title = output.file_name().unwrap_or(output.as_os_str());
+        Ok(ReportPlan {
+            title: title.to_string_lossy().into_owned(),
+            eval: eval.clone(),
+            verify,
+            folder: output.join(name),
+        })
+    }
+
+    /// The stages that must run before that of this name, in order.
+    fn before(&self, name: &str) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut next: Vec<usize> = self.position(name).into_iter().collect();
+        while let Some(index) = next.pop() {
+            let depends = self.stages[index].depends.iter();
+            next.extend(depends.filter(|&&index| found.insert(index)));
+        }
+        found
     }
 }
 

@@ -111,6 +111,22 @@ pub fn evaluate(
     split: &Split,
     batch: NonZeroUsize,
 ) -> Result<Evaluation, Error> {
+    evaluate_each(session, metadata, split, batch, |_| ())
+}
+
+/// As [`evaluate`], and shows `each` the logits of every image, \[classes\], in
+/// the order of the images.
+///
+/// # Errors
+///
+/// As [`evaluate`].
+pub fn evaluate_each(
+    session: &mut Session,
+    metadata: &ModelMetadata,
+    split: &Split,
+    batch: NonZeroUsize,
+    mut each: impl FnMut(&[f32]),
+) -> Result<Evaluation, Error> {
     check(metadata, split)?;
     let start = Instant::now();
     let fixed = session.fixed_batch();
@@ -129,6 +145,7 @@ pub fn evaluate(
         }
         for (row, &label) in logits.rows().zip(labels) {
             score.add(row, label)?;
+            each(row);
         }
     }
     let seconds = start.elapsed().as_secs_f64();
@@ -307,9 +324,26 @@ fn cross_entropy(logits: &[f32], label: usize) -> f64 {
     sum.ln() - (f64::from(logits[label]) - max)
 }
 
+/// exp(x - max) / Σ exp(x - max), in f64 as [`cross_entropy`].
+pub fn softmax(logits: &[f32]) -> Vec<f32> {
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let powers: Vec<f64> = logits.iter().map(|&x| (f64::from(x) - max).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|power| (power / sum) as f32).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn softmax_is_that_of_large_logits_too() {
+        assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
+        let logits = [1.0_f32.ln(), 2.0_f32.ln(), 5.0_f32.ln()];
+        let expected = [0.125, 0.25, 0.625];
+        let close = |(a, b): (f32, f32)| (a - b).abs() < 1e-6;
+        assert!(softmax(&logits).into_iter().zip(expected).all(close));
+    }
 
     #[test]
     fn cross_entropy_is_that_of_the_softmax() {

@@ -45,7 +45,7 @@ mod tensors;
 pub mod text;
 
 pub use confusion::{ClassMeasures, Confusion};
-pub use evaluate::{Error as EvaluateError, Evaluation, Speed, evaluate};
+pub use evaluate::{Error as EvaluateError, Evaluation, Speed, evaluate, evaluate_each, softmax};
 pub use hint::hint;
 pub use inspect::Inspection;
 pub use library::Library;

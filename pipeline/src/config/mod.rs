@@ -57,6 +57,8 @@ pub enum StageConfig {
     Verify(VerifyConfig),
     /// Evaluates the ONNX on the test images.
     Eval(EvalConfig),
+    /// Writes what was done, and came of it, as an HTML page.
+    Report(ReportConfig),
 }
 
 models::named!(StageConfig, "a stage", deserialize);
@@ -76,6 +78,7 @@ impl StageConfig {
                 [&stage.model].into_iter().chain(&stage.dataset).collect(),
                 &stage.after,
             ),
+            Self::Report(stage) => (vec![&stage.eval], &stage.after),
         };
         references.into_iter().chain(after).collect()
     }
@@ -308,6 +311,17 @@ pub struct EvalConfig {
     /// Stages that must have run before.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
+    pub after: Vec<Spanned<String>>,
+}
+
+/// `report: { eval: score }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportConfig {
+    /// An eval stage; what it evaluated is reported from the images on.
+    pub eval: Spanned<String>,
+    /// Stages that must have run before.
+    #[serde(default)]
     pub after: Vec<Spanned<String>>,
 }
 

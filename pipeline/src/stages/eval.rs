@@ -1,18 +1,14 @@
 //! `eval`: how well the ONNX does on the test images.
 
 use dataset::Part;
-use runtime::{ModelMetadata, Session, SessionOptions, evaluate, library};
+use runtime::{Library, ModelMetadata, Session, SessionOptions, evaluate, library};
 
 use crate::plan::EvalPlan;
 use crate::stages::Context;
 
 pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     let library = library::load(context.ort_lib.as_deref())?;
-    let options = SessionOptions {
-        provider: plan.config.provider.into(),
-        threads: plan.config.threads,
-    };
-    let mut session = Session::open(&library, &plan.export.file, &options)?;
+    let mut session = session(plan, &library)?;
     if let Some(reason) = session.fallback() {
         eprintln!("  note: running on the CPU, as CUDA cannot run: {reason}");
     }
@@ -26,4 +22,16 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     evaluation.speed = None;
     artifact::write_json(&plan.file, &evaluation)?;
     Ok(())
+}
+
+/// The ONNX, ready to run as the plan says.
+pub(super) fn session(
+    plan: &EvalPlan,
+    library: &Library,
+) -> Result<Session, runtime::SessionError> {
+    let options = SessionOptions {
+        provider: plan.config.provider.into(),
+        threads: plan.config.threads,
+    };
+    Session::open(library, &plan.export.file, &options)
 }

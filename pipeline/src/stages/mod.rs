@@ -3,7 +3,9 @@
 mod dataset;
 mod eval;
 mod export;
+mod graph;
 mod network;
+mod report;
 mod train;
 mod verify;
 
@@ -32,5 +34,6 @@ pub(crate) fn run(action: &Action, context: &Context) -> anyhow::Result<()> {
         Action::Export(plan) => export::run(plan),
         Action::Verify(plan) => verify::run(plan, context),
         Action::Eval(plan) => eval::run(plan, context),
+        Action::Report(plan) => report::run(plan, context),
     }
 }

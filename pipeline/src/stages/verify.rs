@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use dataset::{Part, Split};
 use runtime::{ModelMetadata, Session, SessionOptions, library};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::VerifyPlan;
 use crate::stages::Context;
@@ -16,12 +16,12 @@ use crate::stages::network::{label, logits};
 const BATCHES: [usize; 5] = [1, 3, 17, 100, 256];
 
 /// What was found.
-#[derive(Debug, Serialize)]
-struct Verification {
-    images: usize,
-    equal_labels: usize,
-    max_difference: f64,
-    tolerance: f64,
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Verification {
+    pub(super) images: usize,
+    pub(super) equal_labels: usize,
+    pub(super) max_difference: f64,
+    pub(super) tolerance: f64,
     batches: [usize; 5],
     onnxruntime: String,
 }

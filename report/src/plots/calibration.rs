@@ -2,10 +2,10 @@
 
 use kuva::plot::{Histogram, LegendShape, LinePlot};
 use kuva::render::plots::Plot as Drawn;
-use kuva::render::render::{Scene, render_multiple};
+use kuva::render::render::Scene;
 
 use super::Plot;
-use super::look::{Axis, Look, percent_ticks, with_legend};
+use super::look::{Axis, Look, percent_ticks, render, with_legend};
 use crate::calibration::{Bin, Calibration};
 use crate::text::{grouped, percent};
 
@@ -30,7 +30,7 @@ pub(super) fn reliability(calibration: &Calibration) -> Plot {
             .with_dashed();
         let legend = [
             ("accuracy", look.series[0], LegendShape::Rect),
-            ("as sure as right", look.series[1], LegendShape::Line),
+            ("as right as sure", look.series[1], LegendShape::Line),
         ];
         draw(look, vec![bars, ideal.into()], y, &legend)
     })
@@ -65,8 +65,8 @@ fn draw(
         .with_x_tick_format(percent_ticks())
         .with_y_tick_format(percent_ticks());
     match legend.is_empty() {
-        true => render_multiple(drawn, layout),
-        false => render_multiple(drawn, with_legend(layout, legend)),
+        true => render(drawn, layout),
+        false => render(drawn, with_legend(layout, legend)),
     }
 }
 

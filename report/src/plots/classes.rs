@@ -3,15 +3,19 @@
 use kuva::plot::scatter::MarkerShape;
 use kuva::plot::{LegendShape, ScatterPlot};
 use kuva::render::plots::Plot as Drawn;
-use kuva::render::render::{Scene, render_multiple};
+use kuva::render::render::Scene;
 
 use super::Plot;
-use super::look::{Axis, Look, WIDTH, class_labels, fit, percent_ticks, with_legend};
+use super::look::{
+    Axis, HEIGHT, Look, WIDTH, class_labels, fit, percent_ticks, render, widened, with_legend,
+};
 use crate::run::{ClassMeasures, Evaluation};
 use crate::text::percent;
 
 /// Width of a class, where there are many.
 const PLACE: f64 = 30.0;
+/// More height, for labels that do not fit side by side.
+const LABELS: f64 = 60.0;
 /// No plot is wider.
 const WIDEST: f64 = 1600.0;
 
@@ -70,9 +74,14 @@ fn draw(look: &Look, classes: &[ClassMeasures]) -> Scene {
     };
     let mut layout = look.layout(x, y).with_width(width);
     if !fit(&labels, place) {
-        layout = layout.with_x_tick_rotate(-45.0);
+        layout = layout
+            .with_x_tick_rotate(-45.0)
+            .with_height(HEIGHT + LABELS);
     }
+    let (low, high) = widened(y.range);
     layout = layout
+        .with_y_axis_min(low)
+        .with_y_axis_max(high)
         .with_x_categories(labels)
         .with_y_tick_format(percent_ticks());
     let styled = || SERIES.into_iter().zip(look.series);
@@ -80,7 +89,7 @@ fn draw(look: &Look, classes: &[ClassMeasures]) -> Scene {
         .map(|(series, color)| (series.name, color, LegendShape::Marker(series.marker)))
         .collect();
     let drawn = styled().map(|(series, color)| marks(&series, color, classes));
-    render_multiple(drawn.collect(), with_legend(layout, &entries))
+    render(drawn.collect(), with_legend(layout, &entries))
 }
 
 fn marks(series: &Series, color: &str, classes: &[ClassMeasures]) -> Drawn {

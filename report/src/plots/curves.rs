@@ -3,10 +3,10 @@
 use kuva::TickFormat;
 use kuva::plot::{LegendShape, LinePlot, ScatterPlot};
 use kuva::render::plots::Plot as Drawn;
-use kuva::render::render::{Scene, render_multiple};
+use kuva::render::render::Scene;
 
 use super::Plot;
-use super::look::{Axis, Look, percent_ticks, with_legend};
+use super::look::{Axis, Look, percent_ticks, render, widened, with_legend};
 use crate::run::Epoch;
 use crate::text::{percent, scientific};
 
@@ -117,16 +117,17 @@ fn draw(
                 .into(),
         );
     }
-    let (first, last) = (1.0, history.len() as f64);
-    let edge = ((last - first) * 0.03).max(0.2);
     let x = Axis {
         name: "epoch",
-        range: (first - edge, last + edge),
+        range: (1.0, history.len() as f64),
     };
+    let [(left, right), (low, high)] = [x, y].map(|axis| widened(axis.range));
     let layout = look
         .layout(x, y)
-        .with_x_axis_min(x.range.0)
-        .with_x_axis_max(x.range.1)
+        .with_x_axis_min(left)
+        .with_x_axis_max(right)
+        .with_y_axis_min(low)
+        .with_y_axis_max(high)
         .with_x_tick_step(step(history.len()))
         .with_y_tick_format(ticks);
     let entry = |(series, color): (&Series, &'static str)| (series.name, color, LegendShape::Line);
@@ -135,7 +136,7 @@ fn draw(
         1 => layout,
         _ => with_legend(layout, &entries),
     };
-    render_multiple(drawn, layout)
+    render(drawn, layout)
 }
 
 /// Epochs between two ticks: 1, 2 or 5 times a power of ten, at most ten ticks.

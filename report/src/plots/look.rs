@@ -5,10 +5,12 @@ use std::sync::Arc;
 use kuva::TickFormat;
 use kuva::plot::{LegendEntry, LegendPosition, LegendShape};
 use kuva::render::layout::Layout;
+use kuva::render::plots::Plot;
+use kuva::render::render::{Scene, render_multiple};
 use kuva::render::theme::Theme;
 
 /// Width of a plot: it fits a telephone without becoming small.
-pub(super) const WIDTH: f64 = 400.0;
+pub(super) const WIDTH: f64 = 390.0;
 /// Height of a plot.
 pub(super) const HEIGHT: f64 = 300.0;
 /// Of the writing at ticks.
@@ -136,6 +138,25 @@ pub(super) struct Axis<'a> {
     pub(super) range: (f64, f64),
 }
 
+/// A range with place for the points at its ends.
+pub(super) fn widened((low, high): (f64, f64)) -> (f64, f64) {
+    let edge = if high > low { 0.04 * (high - low) } else { 0.5 };
+    (low - edge, high + edge)
+}
+
+/// What kuva leaves empty below a legend.
+const BELOW_LEGEND: f64 = 20.0;
+
+/// Draws `plots`, without what a legend leaves empty.
+pub(super) fn render(plots: Vec<Plot>, layout: Layout) -> Scene {
+    let has_legend = layout.legend_entries.is_some();
+    let mut scene = render_multiple(plots, layout);
+    if has_legend {
+        scene.height -= BELOW_LEGEND;
+    }
+    scene
+}
+
 /// The legend, below the plot.
 pub(super) fn with_legend(layout: Layout, entries: &[(&str, &str, LegendShape)]) -> Layout {
     let entry = |&(label, color, shape): &(&str, &str, LegendShape)| LegendEntry {
@@ -144,7 +165,9 @@ pub(super) fn with_legend(layout: Layout, entries: &[(&str, &str, LegendShape)])
         shape,
         dasharray: None,
     };
+    let height = layout.height.unwrap_or(HEIGHT);
     layout
+        .with_height(height + BELOW_LEGEND)
         .with_legend_entries(entries.iter().map(entry).collect())
         .with_legend_position(LegendPosition::OutsideBottomColumns)
         .with_legend_box(false)

@@ -64,7 +64,7 @@ impl Plot {
         let content = svg.split_once('>').map_or("", |(_, content)| content);
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
-             style=\"max-width:{width:.0}px\" role=\"img\" aria-label=\"{}\" \
+             style=\"width:{width:.0}px\" role=\"img\" aria-label=\"{}\" \
              fill=\"var(--ink)\">{content}",
             self.title
         )
