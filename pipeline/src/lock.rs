@@ -11,6 +11,7 @@ use artifact::Sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, Document};
+use crate::history;
 use crate::plan::{Action, Plan, SETTINGS, Stage};
 
 /// Version of the stages' code; part of what a stage is made from.
@@ -205,6 +206,7 @@ impl Action {
                 trainer::METRICS,
                 SETTINGS,
                 trainer::SUMMARY,
+                history::NAMES,
             ]
             .map(|file| plan.folder.join(file))
             .to_vec(),

@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use pipeline::config::Override;
 use runtime::shell::{Completions, Man};
 
-use commands::{dag, init, model, run, schema, sign, status, sweep};
+use commands::{dag, diff, init, model, run, runs, schema, sign, status, sweep};
 
 /// Trains a network, exports it as ONNX, and proves and measures the ONNX, as
 /// a YAML file describes it.
@@ -34,6 +34,8 @@ enum Command {
     Model(model::Args),
     Schema(schema::Args),
     Sweep(sweep::Args),
+    Runs(runs::Args),
+    Diff(diff::Args),
     Sign(sign::Args),
     Completions(Completions),
     Man(Man),
@@ -65,6 +67,8 @@ fn main() -> ExitCode {
         Command::Model(args) => model::run(args),
         Command::Schema(args) => schema::run(args),
         Command::Sweep(args) => sweep::run(args),
+        Command::Runs(args) => runs::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Sign(args) => sign::run(args),
         Command::Completions(args) => args.run::<Cli>().map_err(Into::into),
         Command::Man(args) => args.run::<Cli>().map_err(Into::into),

@@ -17,6 +17,7 @@ use crate::config::{
     Config, ConfigError, DatasetConfig, Document, EvalConfig, ExportConfig, ModelRef, Normalize,
     ReportConfig, StageConfig, TOLERANCE, TrainConfig, VerifyConfig, Weights, suggestion,
 };
+use crate::history;
 
 /// A pipeline that can run.
 #[derive(Debug)]
@@ -670,7 +671,7 @@ impl Planner<'_> {
             dataset: self.images(config.dataset.as_ref(), &export)?,
             export,
             config: config.clone(),
-            file: self.config.output.join(name).join("evaluation.json"),
+            file: self.config.output.join(name).join(history::EVALUATION),
         })
     }
 

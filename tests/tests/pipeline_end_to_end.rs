@@ -6,13 +6,14 @@ use std::fs;
 use serde_json::Value;
 use tests::{REST, SMALL, Workspace, digits, fit, fixture, refuse, stderr, stdout, succeed, whole};
 
-const OUTPUTS: [&str; 12] = [
+const OUTPUTS: [&str; 13] = [
     "pipeline.lock",
     "pipeline.yaml",
     "runs/fit/best.safetensors",
     "runs/fit/checkpoints/step-00000016.tar",
     "runs/fit/last.safetensors",
     "runs/fit/metrics.jsonl",
+    "runs/fit/run.json",
     "runs/fit/settings.json",
     "runs/fit/summary.json",
     "runs/fit/timing.json",

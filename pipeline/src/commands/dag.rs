@@ -1,18 +1,42 @@
 //! `pipeline dag`: the stages and what they depend on, as a Mermaid flowchart
 //! (<https://mermaid.js.org/syntax/flowchart.html>), which GitHub draws.
 
+use pipeline::plan::Stage;
 use pipeline::run::Pipeline;
+use runtime::output::print_json;
+use serde::Serialize;
 
 /// Print the stages and their dependencies as a Mermaid flowchart
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: crate::Target,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A stage, for programs.
+#[derive(Serialize)]
+struct Node<'a> {
+    stage: &'a str,
+    kind: &'static str,
+    /// The stages that must have run before.
+    after: Vec<&'a str>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = Pipeline::open(&args.target.file, &args.target.overrides)?;
     let stages = &pipeline.plan.stages;
+    if args.json {
+        let name = |&index: &usize| stages[index].name.as_str();
+        let node = |stage: &'_ Stage| Node {
+            stage: &stage.name,
+            kind: stage.action.kind(),
+            after: stage.depends.iter().map(name).collect(),
+        };
+        return print_json(&stages.iter().map(node).collect::<Vec<_>>());
+    }
     println!("flowchart LR");
     for (index, stage) in stages.iter().enumerate() {
         let name = stage.name.replace('"', "#quot;");

@@ -1,25 +1,69 @@
 //! `pipeline status`: what is up to date, and why the rest is not.
 
+use pipeline::lock::Reason;
+use pipeline::plan::Stage;
 use pipeline::run::Pipeline;
 use pipeline::sweep::Sweep;
+use runtime::output::print_json;
+use serde::Serialize;
 
 /// Say of each stage whether it is up to date
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: crate::Target,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A stage, for programs.
+#[derive(Serialize)]
+struct State {
+    /// The run of a `matrix` that it is part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    stage: String,
+    kind: &'static str,
+    up_to_date: bool,
+    /// Why it has to run.
+    reason: Option<String>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    if let Some(sweep) = Sweep::open(&args.target.file, &args.target.overrides)? {
-        for run in &sweep.runs {
-            println!("{}", run.name);
-            print(&run.pipeline);
+    let sweep = Sweep::open(&args.target.file, &args.target.overrides)?;
+    let runs: Vec<(Option<String>, Pipeline)> = match sweep {
+        Some(sweep) => {
+            let runs = sweep.runs.into_iter();
+            runs.map(|run| (Some(run.name), run.pipeline)).collect()
         }
-        return Ok(());
+        None => vec![(
+            None,
+            Pipeline::open(&args.target.file, &args.target.overrides)?,
+        )],
+    };
+    if args.json {
+        let states = runs.iter().flat_map(|(name, run)| states(name.as_ref(), run));
+        return print_json(&states.collect::<Vec<_>>());
     }
-    print(&Pipeline::open(&args.target.file, &args.target.overrides)?);
+    for (name, pipeline) in &runs {
+        if let Some(name) = name {
+            println!("{name}");
+        }
+        print(pipeline);
+    }
     Ok(())
+}
+
+fn states(run: Option<&String>, pipeline: &Pipeline) -> Vec<State> {
+    let state = |(stage, reason): (&Stage, Option<Reason>)| State {
+        run: run.cloned(),
+        stage: stage.name.clone(),
+        kind: stage.action.kind(),
+        up_to_date: reason.is_none(),
+        reason: reason.map(|reason| reason.to_string()),
+    };
+    pipeline.status().into_iter().map(state).collect()
 }
 
 fn print(pipeline: &Pipeline) {

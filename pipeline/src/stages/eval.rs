@@ -1,7 +1,9 @@
 //! `eval`: how well the ONNX does on the test images.
 
+use artifact::Sha256;
 use dataset::Part;
-use runtime::{Library, ModelMetadata, Session, SessionOptions, evaluate, library};
+use runtime::{Evaluation, Library, ModelMetadata, Session, SessionOptions, evaluate, library};
+use serde::Serialize;
 
 use crate::plan::EvalPlan;
 use crate::stages::Context;
@@ -20,8 +22,20 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
         false => println!("{evaluation}"),
     }
     evaluation.speed = None;
-    artifact::write_json(&plan.file, &evaluation)?;
+    let evaluated = Evaluated {
+        weights: metadata.sources.weights,
+        evaluation: &evaluation,
+    };
+    artifact::write_json(&plan.file, &evaluated)?;
     Ok(())
+}
+
+/// What was found, and of which weights.
+#[derive(Serialize)]
+struct Evaluated<'a> {
+    weights: Option<Sha256>,
+    #[serde(flatten)]
+    evaluation: &'a Evaluation,
 }
 
 /// The ONNX, ready to run as the plan says.

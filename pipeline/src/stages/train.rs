@@ -7,6 +7,7 @@ use runtime::text::grouped;
 use trainer::Job;
 
 use crate::config::Normalize;
+use crate::history::{NAMES, Names};
 use crate::plan::{SETTINGS, TrainPlan};
 use crate::stages::Context;
 use crate::table::{model_table, weights_table};
@@ -49,6 +50,7 @@ pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
         stop: listening.stop(),
     })?;
     artifact::write_bytes(&plan.folder.join(SETTINGS), plan.settings_file().as_bytes())?;
+    artifact::write_json(&plan.folder.join(NAMES), &Names::of(plan))?;
     let accuracy = 100.0 * summary.best.validation_accuracy;
     match summary.epochs {
         0 => eprintln!("  not trained: validation accuracy {accuracy:.2}%"),

@@ -117,9 +117,13 @@ fn draw(
                 .into(),
         );
     }
+    let epochs = || history.iter().map(|epoch| epoch.epoch as f64);
     let x = Axis {
         name: "epoch",
-        range: (1.0, history.len() as f64),
+        range: (
+            epochs().fold(f64::INFINITY, f64::min),
+            epochs().fold(0.0, f64::max),
+        ),
     };
     let [(left, right), (low, high)] = [x, y].map(|axis| widened(axis.range));
     let layout = look

@@ -1,0 +1,58 @@
+//! `pipeline diff`: two runs side by side.
+
+use std::path::{Path, PathBuf};
+use std::slice;
+
+use pipeline::history::{Difference, History, Run};
+use runtime::output::print;
+
+/// Compare the settings and the results of two runs
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder of the one run, as `pipeline runs` lists it, or one that has it alone
+    a: PathBuf,
+    /// Folder of the other
+    b: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A folder that does not stand for a run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotOne {
+    #[error("there is no finished run in {}", .0.display())]
+    None(PathBuf),
+    #[error("there are several runs in {}: {names}", folder.display())]
+    Several { folder: PathBuf, names: String },
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let (a, b) = (find(&args.a)?, find(&args.b)?);
+    print(&Difference::between(&a, &b), args.json)
+}
+
+/// The run in `folder`. Its evaluation stands beside it.
+fn find(folder: &Path) -> anyhow::Result<Run> {
+    let beside = match folder.join(trainer::SUMMARY).is_file() {
+        true => folder
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty()),
+        false => None,
+    };
+    let mut runs = History::under(slice::from_ref(&beside.unwrap_or(folder).to_owned()))?.runs;
+    runs.retain(|run| run.name.starts_with(folder));
+    let names: Vec<String> = runs
+        .iter()
+        .map(|run| run.name.display().to_string())
+        .collect();
+    match runs.len() {
+        0 => Err(NotOne::None(folder.to_owned()).into()),
+        1 => Ok(runs.remove(0)),
+        _ => Err(NotOne::Several {
+            folder: folder.to_owned(),
+            names: names.join(", "),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,26 @@
+//! `pipeline runs`: what has been trained.
+
+use std::path::PathBuf;
+
+use pipeline::history::History;
+use runtime::output::print;
+
+/// List the runs in folders of results
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The folders; those within them count, too
+    #[arg(value_name = "FOLDER", default_value = "runs")]
+    folders: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let history = History::under(&args.folders)?;
+    if history.runs.is_empty() && !args.json {
+        eprintln!("no run is there yet");
+        return Ok(());
+    }
+    print(&history, args.json)
+}

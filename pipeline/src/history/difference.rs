@@ -1,0 +1,223 @@
+//! Two runs side by side.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use comfy_table::CellAlignment;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Run, table, write_table};
+
+/// Two runs, value by value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// Folder of the one training.
+    pub a: String,
+    /// Folder of the other.
+    pub b: String,
+    /// What they were made from.
+    pub settings: Vec<Line>,
+    /// What came of them.
+    pub metrics: Vec<Line>,
+}
+
+/// A value of both runs; `null` where one has it not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    /// Its name; those within others have them before it: `schedule.step.every`.
+    pub name: String,
+    /// Of the one.
+    pub a: Value,
+    /// Of the other.
+    pub b: Value,
+    /// Whether they are the same.
+    pub equal: bool,
+}
+
+impl Difference {
+    /// Compares two runs.
+    pub fn between(a: &Run, b: &Run) -> Self {
+        Self {
+            a: a.name.display().to_string(),
+            b: b.name.display().to_string(),
+            settings: lines(&settings(a), &settings(b)),
+            metrics: metrics(a, b),
+        }
+    }
+}
+
+/// The settings, those within others by their path.
+fn settings(run: &Run) -> BTreeMap<String, Value> {
+    let mut flat = BTreeMap::new();
+    flatten("", &run.settings, &mut flat);
+    // Its layers are told where there are two of them.
+    flat.insert("model".to_owned(), json!(run.model));
+    flat.insert("dataset".to_owned(), json!(run.dataset));
+    flat
+}
+
+fn flatten(path: &str, value: &Value, flat: &mut BTreeMap<String, Value>) {
+    let within = |name: &str| match path {
+        // All but the network and what its pixels are is under `settings`.
+        "" | "settings" => name.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            let mut entries = map.iter();
+            entries
+                .by_ref()
+                .for_each(|(name, value)| match (path, name.as_str()) {
+                    ("", "settings") => flatten("settings", value, flat),
+                    _ => flatten(&within(name), value, flat),
+                });
+        }
+        Value::Array(values) if path.ends_with("layers") => {
+            for (index, layer) in values.iter().enumerate() {
+                flat.insert(within(&format!("{:02}", index + 1)), layer.clone());
+            }
+        }
+        value => _ = flat.insert(path.to_owned(), value.clone()),
+    }
+}
+
+/// The lines of both; layers that are the same are left out.
+fn lines(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) -> Vec<Line> {
+    let mut names: Vec<&String> = a.keys().chain(b.keys()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let of = |run: &BTreeMap<String, Value>, name: &str| run.get(name).cloned().unwrap_or_default();
+    let lines = names
+        .into_iter()
+        .map(|name| line(name, of(a, name), of(b, name)));
+    lines
+        .filter(|line| !(line.equal && line.name.contains("layers.")))
+        .collect()
+}
+
+fn metrics(a: &Run, b: &Run) -> Vec<Line> {
+    type Metric = fn(&Run) -> Value;
+    const METRICS: [(&str, Metric); 7] = [
+        ("accuracy", |run| json!(run.accuracy)),
+        ("loss", |run| json!(run.loss)),
+        ("validation accuracy", |run| json!(run.validation_accuracy)),
+        ("validation loss", |run| json!(run.validation_loss)),
+        ("epochs that ran", |run| json!(run.epochs)),
+        ("parameters", |run| json!(run.parameters)),
+        ("seconds", |run| json!(run.seconds)),
+    ];
+    let metric = |(name, of): (&str, Metric)| line(name, of(a), of(b));
+    METRICS.into_iter().map(metric).collect()
+}
+
+fn line(name: &str, a: Value, b: Value) -> Line {
+    Line {
+        name: name.to_owned(),
+        equal: a == b,
+        a,
+        b,
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (title, lines) in [("settings", &self.settings), ("metrics", &self.metrics)] {
+            let mut table = table(["", title, &self.a, &self.b]);
+            for line in lines {
+                let mark = if line.equal { "" } else { "≠" };
+                let name = line.name.as_str();
+                table.add_row([mark, name, &text(name, &line.a), &text(name, &line.b)]);
+            }
+            if title == "metrics" {
+                for column in [2, 3] {
+                    if let Some(column) = table.column_mut(column) {
+                        column.set_cell_alignment(CellAlignment::Right);
+                    }
+                }
+                writeln!(f)?;
+            }
+            write_table(f, &table)?;
+        }
+        Ok(())
+    }
+}
+
+fn text(name: &str, value: &Value) -> String {
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => match (name, number.as_f64()) {
+            (name, Some(part)) if name.ends_with("accuracy") => format!("{:.2}%", 100.0 * part),
+            ("loss" | "validation loss", Some(loss)) => format!("{loss:.4}"),
+            ("seconds", Some(seconds)) => format!("{seconds:.1}"),
+            _ => number.to_string(),
+        },
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flat(value: &Value) -> Vec<String> {
+        let mut flat = BTreeMap::new();
+        flatten("", value, &mut flat);
+        flat.into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
+    }
+
+    #[test]
+    fn settings_are_named_as_in_the_file() {
+        let value = json!({
+            "normalize": "unit",
+            "model": { "layers": ["relu", { "linear": 10 }] },
+            "settings": { "epochs": 3, "schedule": { "step": { "every": 2 } }, "early_stopping": null },
+        });
+        let expected = [
+            "early_stopping=null",
+            "epochs=3",
+            "model.layers.01=\"relu\"",
+            "model.layers.02={\"linear\":10}",
+            "normalize=\"unit\"",
+            "schedule.step.every=2",
+        ];
+        assert_eq!(flat(&value), expected);
+    }
+
+    #[test]
+    fn lines_are_those_of_either_run_and_layers_only_where_they_differ() {
+        let map = |entries: &[(&str, i32)]| {
+            let entries = entries
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), json!(value)));
+            entries.collect()
+        };
+        let a = map(&[
+            ("epochs", 1),
+            ("model.layers.01", 1),
+            ("model.layers.02", 1),
+            ("seed", 1),
+        ]);
+        let b = map(&[
+            ("epochs", 2),
+            ("model.layers.01", 1),
+            ("model.layers.02", 2),
+        ]);
+        let names: Vec<_> = lines(&a, &b)
+            .into_iter()
+            .map(|line| (line.name, line.equal))
+            .collect();
+        let expected = [
+            ("epochs", false),
+            ("model.layers.02", false),
+            ("seed", false),
+        ];
+        assert_eq!(
+            names,
+            expected.map(|(name, equal)| (name.to_owned(), equal))
+        );
+    }
+}
