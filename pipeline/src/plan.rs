@@ -53,7 +53,7 @@ pub enum Action {
     /// Evaluates the ONNX.
     Eval(EvalPlan),
     /// Writes what was done, and came of it, as an HTML page.
-    Report(ReportPlan),
+    Report(Box<ReportPlan>),
 }
 
 /// A dataset.
@@ -336,7 +336,7 @@ impl Planner<'_> {
             StageConfig::Export(config) => Action::Export(Arc::new(self.export(config)?)),
             StageConfig::Verify(config) => Action::Verify(self.verify(name, config)?),
             StageConfig::Eval(config) => Action::Eval(self.eval(name, config)?),
-            StageConfig::Report(config) => Action::Report(self.report(name, config)?),
+            StageConfig::Report(config) => Action::Report(Box::new(self.report(name, config)?)),
         };
         let references = stage.value.references().into_iter();
         let mut depends: Vec<usize> = references

@@ -29,13 +29,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let pipeline = Pipeline::open(&args.target.file, &args.target.overrides)?;
     let stages = &pipeline.plan.stages;
     if args.json {
-        let name = |&index: &usize| stages[index].name.as_str();
-        let node = |stage: &'_ Stage| Node {
-            stage: &stage.name,
-            kind: stage.action.kind(),
-            after: stage.depends.iter().map(name).collect(),
-        };
-        return print_json(&stages.iter().map(node).collect::<Vec<_>>());
+        return print_json(&nodes(stages));
     }
     println!("flowchart LR");
     for (index, stage) in stages.iter().enumerate() {
@@ -48,4 +42,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn nodes(stages: &[Stage]) -> Vec<Node<'_>> {
+    let name = |&index: &usize| stages[index].name.as_str();
+    let nodes = stages.iter().map(|stage| Node {
+        stage: &stage.name,
+        kind: stage.action.kind(),
+        after: stage.depends.iter().map(name).collect(),
+    });
+    nodes.collect()
 }

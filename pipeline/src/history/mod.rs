@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -182,19 +182,9 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
 
 impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEADER: [&str; 10] = [
-            "run",
-            "model",
-            "dataset",
-            "epochs",
-            "val. acc.",
-            "accuracy",
-            "loss",
-            "seconds",
-            "date (UTC)",
-            "settings",
+        const HEADER: [&str; 8] = [
+            "run", "model", "dataset", "accuracy", "loss", "seconds", "date", "settings",
         ];
-        let percent = |part: f64| format!("{:.2}%", 100.0 * part);
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
         let mut table = table(HEADER);
         for run in &self.runs {
@@ -202,17 +192,19 @@ impl fmt::Display for History {
                 run.name.display().to_string(),
                 run.model.clone(),
                 run.dataset.clone(),
-                run.epochs.to_string(),
-                percent(run.validation_accuracy),
-                or_dash(run.accuracy.map(percent)),
+                or_dash(run.accuracy.map(|part| format!("{:.2}%", 100.0 * part))),
                 or_dash(run.loss.map(|loss| format!("{loss:.4}"))),
                 or_dash(run.seconds.map(|seconds| format!("{seconds:.1}"))),
-                or_dash(run.date.clone()),
+                or_dash(run.date.as_ref().map(|date| date[..10].to_owned())),
                 run.digest.to_string()[..8].to_owned(),
             ]);
         }
-        for column in 3..8 {
-            if let Some(column) = table.column_mut(column) {
+        for (index, column) in table.column_iter_mut().enumerate() {
+            // Where there is little place, names are broken, and nothing else.
+            if index >= 3 {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+            if (3..6).contains(&index) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
@@ -220,10 +212,14 @@ impl fmt::Display for History {
     }
 }
 
-/// A table without lines, as wide as what is in it.
+/// A table without lines, as wide as what is in it; in a terminal, no wider
+/// than that.
 fn table<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));
     }
