@@ -43,7 +43,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         )],
     };
     if args.json {
-        let states = runs.iter().flat_map(|(name, run)| states(name.as_ref(), run));
+        let states = runs
+            .iter()
+            .flat_map(|(name, run)| states(name.as_ref(), run));
         return print_json(&states.collect::<Vec<_>>());
     }
     for (name, pipeline) in &runs {

@@ -315,13 +315,15 @@ pub struct EvalConfig {
 }
 
 /// `report: { eval: score }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportConfig {
     /// An eval stage; what it evaluated is reported from the images on.
+    #[schemars(with = "String")]
     pub eval: Spanned<String>,
     /// Stages that must have run before.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub after: Vec<Spanned<String>>,
 }
 

@@ -49,7 +49,10 @@ pub(super) fn run(plan: &ReportPlan, context: &Context) -> anyhow::Result<()> {
         sources: vec![versions(&summary, &library), digests(plan, &summary)?],
     };
     let page = report::write(&report, &plan.folder)?;
-    println!("{}", page.display());
+    match context.brief {
+        true => eprintln!("  {}", page.display()),
+        false => println!("{}", page.display()),
+    }
     Ok(())
 }
 
