@@ -1,13 +1,14 @@
 //! Pictures brought to the one size that a network takes.
 
-use image::DynamicImage;
 use image::imageops::{self, FilterType};
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::picture::grey;
 
 /// How a picture of other proportions comes to the wanted ones.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Fit {
     /// Height and width are scaled each for itself.
@@ -41,6 +42,26 @@ pub fn fitted_pixels(picture: &DynamicImage, shape: [usize; 3], fit: Fit) -> Vec
     (0..3).flat_map(plane).collect()
 }
 
+/// The image of `shape` [channels, height, width] with these pixels: with one
+/// channel grey, else its first three as red, green and blue.
+///
+/// # Panics
+///
+/// When there are fewer pixels than that, or two channels.
+pub fn as_picture(pixels: &[u8], shape: [usize; 3]) -> DynamicImage {
+    let [channels, height, width] = shape;
+    let (plane, size) = (height * width, (width as u32, height as u32));
+    if channels == 1 {
+        let at = |x: u32, y: u32| Luma([pixels[y as usize * width + x as usize]]);
+        return GrayImage::from_fn(size.0, size.1, at).into();
+    }
+    let at = |x: u32, y: u32| {
+        let place = y as usize * width + x as usize;
+        Rgb([0, 1, 2].map(|channel| pixels[channel * plane + place]))
+    };
+    RgbImage::from_fn(size.0, size.1, at).into()
+}
+
 fn fitted(picture: DynamicImage, width: u32, height: u32, fit: Fit) -> DynamicImage {
     if (picture.width(), picture.height()) == (width, height) {
         return picture;
@@ -62,8 +83,6 @@ fn fitted(picture: DynamicImage, width: u32, height: u32, fit: Fit) -> DynamicIm
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use image::{GrayImage, Luma, Rgb, RgbImage};
-
     use super::*;
     #[test]
     fn picture_of_the_wanted_size_is_not_touched() {
@@ -82,6 +101,15 @@ mod tests {
         let picture = RgbImage::from_pixel(4, 2, Rgb([10, 20, 30]));
         let planes = fitted_pixels(&picture.into(), [3, 2, 2], Fit::Stretch);
         assert_eq!(planes, [10, 10, 10, 10, 20, 20, 20, 20, 30, 30, 30, 30]);
+    }
+
+    #[test]
+    fn pixels_become_the_picture_that_they_were_taken_from() {
+        let picture = RgbImage::from_fn(3, 2, |x, y| Rgb([x as u8, y as u8, 7]));
+        let picture = DynamicImage::from(picture);
+        let planes = fitted_pixels(&picture, [3, 2, 3], Fit::Stretch);
+        assert_eq!(as_picture(&planes, [3, 2, 3]), picture);
+        assert_eq!(as_picture(&[5], [1, 1, 1]).as_bytes(), [5]);
     }
 
     #[test]

@@ -163,6 +163,13 @@ fn check_labels(path: &Path, labels: &[u8], classes: usize) -> Result<(), Error>
     })
 }
 
+/// Whether `folder` holds any of the four files.
+pub fn holds_idx(folder: &Path) -> bool {
+    DatasetFile::ALL
+        .iter()
+        .any(|file| file.find(folder).is_some())
+}
+
 /// The digest of the whole dataset in `folder`, the same for raw and gzipped
 /// files: that of the text which `sha256sum` prints for the four raw files
 /// under their published names, in the order of [`DatasetFile::ALL`].

@@ -23,6 +23,7 @@
 //!
 //! Architecture invariant: this crate knows neither Burn nor ONNX Runtime.
 
+pub mod augment;
 pub mod cifar10;
 mod error;
 mod fetch;
@@ -41,8 +42,8 @@ pub use fetch::{
     FetchError, Fetched, FetchedFile, Needed, Problem, Source, SourceError, Unmet, fetch,
     fetch_from,
 };
-pub use fit::{Fit, fitted_pixels};
-pub use folder::{DatasetFile, digest, load_split};
+pub use fit::{Fit, as_picture, fitted_pixels};
+pub use folder::{DatasetFile, digest, holds_idx, load_split};
 pub use idx::Idx;
 pub use image_folder::{ImageFolder, ImageFolderOptions, TestSplit};
 pub use images::{Images, Part, ShapeError, Split, SplitError};

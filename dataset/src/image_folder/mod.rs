@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 use artifact::Sha256;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::picture;
@@ -41,7 +42,8 @@ pub struct ImageFolderOptions {
 
 /// Which pictures are for the test: a part of each class, chosen by their
 /// names and a seed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct TestSplit {
     /// The part of each class, above 0; with 1, all are for the test.
     pub fraction: f64,
