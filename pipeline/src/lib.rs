@@ -6,6 +6,7 @@
 //! others.
 
 pub mod config;
+pub mod data;
 pub mod history;
 pub mod interrupt;
 pub mod lock;

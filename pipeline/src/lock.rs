@@ -182,10 +182,11 @@ fn outputs(action: &Action) -> Result<BTreeMap<PathBuf, Sha256>, artifact::Error
         .collect()
 }
 
-/// Digest of one output: of a file, or of the four files of a dataset's folder.
+/// Digest of one output: of a file, or of those of a dataset's folder.
 fn digest_of(action: &Action, path: &Path) -> Result<Sha256, artifact::Error> {
     match action {
-        Action::Dataset(_) => dataset::digest(path)
+        Action::Dataset(plan) => plan
+            .digest()
             .map_err(|error| std::io::Error::other(error.to_string()))
             .map_err(artifact::Error::new("read the dataset in", path)),
         Action::Train(_) | Action::Export(_) | Action::Verify(_) | Action::Eval(_) => {

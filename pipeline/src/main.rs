@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use pipeline::config::Override;
 use runtime::shell::{Completions, Man};
 
-use commands::{dag, diff, init, model, run, runs, schema, sign, status, sweep};
+use commands::{dag, data, diff, init, model, run, runs, schema, sign, status, sweep};
 
 /// Trains a network, exports it as ONNX, and proves and measures the ONNX, as
 /// a YAML file describes it.
@@ -30,6 +30,7 @@ enum Command {
     Run(run::Args),
     Status(status::Args),
     Dag(dag::Args),
+    Data(data::Args),
     Init(init::Args),
     Model(model::Args),
     Schema(schema::Args),
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Status(args) => status::run(args),
         Command::Dag(args) => dag::run(args),
+        Command::Data(args) => data::run(args),
         Command::Init(args) => init::run(args),
         Command::Model(args) => model::run(args),
         Command::Schema(args) => schema::run(args),

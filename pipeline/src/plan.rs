@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use artifact::Sha256;
-use dataset::{DatasetName, Part};
+use dataset::{DatasetName, ImageFolder, LayoutError, Part};
 use exporter::Opset;
 use models::{Architecture, ModelSpec, Shape};
 use serde_json::{Value, json};
@@ -61,14 +61,35 @@ pub enum Action {
 pub struct DatasetPlan {
     /// Its name in the ONNX.
     pub name: String,
-    /// Which published one it is, if any.
-    pub published: Option<DatasetName>,
+    /// How it is stored.
+    pub format: DatasetFormat,
     /// Folder of the files.
     pub dir: PathBuf,
     /// Class names in the order of the labels.
     pub classes: Vec<String>,
     /// Channels, height and width of an image.
     pub image_shape: [usize; 3],
+}
+
+/// How a dataset is stored.
+#[derive(Debug)]
+pub enum DatasetFormat {
+    /// As published.
+    Published(DatasetName),
+    /// IDX files of the user's.
+    Idx,
+    /// Pictures in a folder for each class.
+    Pictures(ImageFolder),
+}
+
+impl DatasetPlan {
+    /// What becomes of pictures, where it is a folder of such.
+    pub fn pictures(&self) -> Option<&ImageFolder> {
+        match &self.format {
+            DatasetFormat::Pictures(folder) => Some(folder),
+            DatasetFormat::Published(_) | DatasetFormat::Idx => None,
+        }
+    }
 }
 
 /// A training.
@@ -175,6 +196,7 @@ impl Action {
         let settings = match self {
             Self::Dataset(plan) => json!({
                 "name": plan.name, "dir": plan.dir, "classes": plan.classes,
+                "pictures": plan.pictures().map(ImageFolder::options),
             }),
             Self::Train(plan) => plan.description(),
             Self::Export(plan) => json!({
@@ -478,20 +500,54 @@ impl Planner<'_> {
             .dir
             .as_ref()
             .map_or_else(|| PathBuf::from("data").join(name), |dir| dir.value.clone());
-        if let Some(classes) = &config.classes {
-            let split = dataset::load_split(&dir, Part::Test, classes.len()).map_err(|error| {
-                let place = config.dir.as_ref().map(|dir| dir.referenced);
-                let place = place.unwrap_or(config.name.referenced);
-                self.document.invalid(place, error.to_string(), None)
-            })?;
-            return Ok(DatasetPlan {
-                name: name.clone(),
-                published: None,
-                dir,
-                classes: classes.clone(),
-                image_shape: split.images().image_shape(),
-            });
+        let unusable = |error: dataset::Error| {
+            let place = config.dir.as_ref().map(|dir| dir.referenced);
+            let place = place.unwrap_or(config.name.referenced);
+            self.document.invalid(place, error.to_string(), None)
+        };
+        match (&config.images, &config.classes) {
+            (Some(images), None) => {
+                let options = images.value.into();
+                let folder = ImageFolder::open(&dir, options).map_err(|error| match error {
+                    dataset::Error::Layout {
+                        problem: problem @ (LayoutError::Size { .. } | LayoutError::Fraction(_)),
+                        ..
+                    } => {
+                        let place = images.referenced;
+                        self.document.invalid(place, problem.to_string(), None)
+                    }
+                    other => unusable(other),
+                })?;
+                Ok(DatasetPlan {
+                    name: name.clone(),
+                    dir,
+                    classes: folder.classes().to_vec(),
+                    image_shape: options.shape,
+                    format: DatasetFormat::Pictures(folder),
+                })
+            }
+            (Some(images), Some(_)) => Err(self.document.invalid(
+                images.referenced,
+                "the classes of pictures are the names of their folders".to_owned(),
+                Some("take `classes` out, or `images` for IDX files".to_owned()),
+            )),
+            (None, Some(classes)) => {
+                let split =
+                    dataset::load_split(&dir, Part::Test, classes.len()).map_err(unusable)?;
+                Ok(DatasetPlan {
+                    name: name.clone(),
+                    format: DatasetFormat::Idx,
+                    dir,
+                    classes: classes.clone(),
+                    image_shape: split.images().image_shape(),
+                })
+            }
+            (None, None) => self.published(config, dir),
         }
+    }
+
+    fn published(&self, config: &DatasetConfig, dir: PathBuf) -> Result<DatasetPlan, ConfigError> {
+        let name = &config.name.value;
         let published: DatasetName = name.parse().map_err(|_| {
             let known = DatasetName::ALL.iter().map(|name| name.as_str());
             let hint = suggestion(name, known);
@@ -499,13 +555,14 @@ impl Planner<'_> {
                 config.name.referenced,
                 format!("`{name}` is not a dataset that Burnish fetches"),
                 Some(format!(
-                    "{hint}\nhint: for IDX files of your own, give `dir` and `classes` too"
+                    "{hint}\nhint: for IDX files of your own, give `dir` and `classes` too; for \
+                     pictures, `dir` and `images`"
                 )),
             )
         })?;
         Ok(DatasetPlan {
             name: name.clone(),
-            published: Some(published),
+            format: DatasetFormat::Published(published),
             dir,
             classes: published
                 .class_names()
@@ -543,11 +600,11 @@ impl Planner<'_> {
         let init = init.map(|file| self.initial_weights(file, &architecture));
         Ok(TrainPlan {
             init: init.transpose()?,
-            dataset,
             model_name,
             model,
             architecture,
-            normalize: config.normalize,
+            normalize: self.normalize(config, &dataset)?,
+            dataset,
             settings,
             folder: self.config.output.join(name),
         })
@@ -570,6 +627,28 @@ impl Planner<'_> {
             self.document
                 .invalid(file.referenced, error.to_string(), None)
         })
+    }
+
+    fn normalize(
+        &self,
+        config: &TrainConfig,
+        dataset: &DatasetPlan,
+    ) -> Result<Normalize, ConfigError> {
+        let Some(normalize) = &config.normalize else {
+            return Ok(Normalize::default());
+        };
+        let channels = dataset.image_shape[0];
+        match &normalize.value {
+            Normalize::Fixed(fixed) if fixed.channels() != channels => Err(self.document.invalid(
+                normalize.referenced,
+                format!(
+                    "`normalize` has {} channels, but the images have {channels}",
+                    fixed.channels()
+                ),
+                Some("give one mean and one std for each channel".to_owned()),
+            )),
+            other => Ok(other.clone()),
+        }
     }
 
     fn model(

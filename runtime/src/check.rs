@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
-use dataset::DatasetName;
+use dataset::{DatasetName, ImageFolder};
 use onnx::proto::ModelProto;
 use serde::Serialize;
 
@@ -184,9 +184,10 @@ fn file(path: &Option<PathBuf>) -> Result<Option<(String, Sha256)>, artifact::Er
 fn data(files: &Files, metadata: &ModelMetadata) -> Result<Option<(String, Sha256)>, Error> {
     let published: Option<DatasetName> = metadata.dataset.parse().ok();
     if let Some(folder) = &files.data {
-        let digest = match published {
-            Some(dataset) => dataset.digest(folder)?,
-            None => dataset::digest(folder)?,
+        let digest = match (metadata.pictures, published) {
+            (Some(options), _) => ImageFolder::open(folder, options)?.digest()?,
+            (None, Some(dataset)) => dataset.digest(folder)?,
+            (None, None) => dataset::digest(folder)?,
         };
         return Ok(Some((name(folder), digest)));
     }

@@ -10,6 +10,7 @@
 //! | `burnish.mean` | JSON: mean of each channel, on the scale 0 to 1 | `[0.1307]` |
 //! | `burnish.std` | JSON: standard deviation of each channel, same scale | `[0.3081]` |
 //! | `burnish.classes` | JSON: names of the classes, in the order of the logits | `["0","1"]` |
+//! | `burnish.pictures` | JSON: what became of picture files; only for datasets of such | `{"shape":[3,64,64],"fit":"stretch","test":{"fraction":0.2,"seed":1}}` |
 //! | `burnish.accuracy` | accuracy on the test images, 0 to 1; optional | `0.9912` |
 //! | `burnish.sha256.initializers` | SHA-256 of the weights in the model, see [`onnx::initializers_digest`]; optional | 64 hexadecimal digits |
 //! | `burnish.sha256.weights` | SHA-256 of the weights' file; optional | 64 hexadecimal digits |
@@ -23,7 +24,7 @@
 use std::collections::BTreeMap;
 
 use artifact::Sha256;
-use dataset::{InvalidNormalization, Normalization};
+use dataset::{ImageFolderOptions, InvalidNormalization, Normalization};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -43,6 +44,8 @@ pub mod keys {
     pub const STD: &str = "burnish.std";
     /// Names of the classes.
     pub const CLASSES: &str = "burnish.classes";
+    /// What became of picture files.
+    pub const PICTURES: &str = "burnish.pictures";
     /// Accuracy on the test images.
     pub const ACCURACY: &str = "burnish.accuracy";
     /// SHA-256 of the weights in the model.
@@ -66,6 +69,8 @@ pub struct ModelMetadata {
     pub normalization: Normalization,
     /// The classes, in the order of the logits.
     pub classes: Vec<String>,
+    /// What became of picture files, where it was trained on such.
+    pub pictures: Option<ImageFolderOptions>,
     /// The accuracy on the test images, 0 to 1.
     pub accuracy: Option<f64>,
     /// Where the model comes from.
@@ -129,6 +134,7 @@ impl ModelMetadata {
             (keys::CLASSES, json(&self.classes)),
         ];
         let optional = [
+            (keys::PICTURES, self.pictures.as_ref().map(json)),
             (
                 keys::ACCURACY,
                 self.accuracy.map(|accuracy| json(&accuracy)),
@@ -165,6 +171,7 @@ impl ModelMetadata {
             input,
             normalization: props.normalization(input[0])?,
             classes: props.classes()?,
+            pictures: props.pictures(input)?,
             accuracy: props.accuracy()?,
             sources: Sources {
                 initializers: props.digest(keys::INITIALIZERS)?,
@@ -256,6 +263,13 @@ impl<'a> Props<'a> {
         parse_json(value)
             .filter(|classes: &Vec<String>| !classes.is_empty())
             .ok_or_else(malformed(keys::CLASSES, value, expected))
+    }
+
+    fn pictures(&self, input: [usize; 3]) -> Result<Option<ImageFolderOptions>, MetadataError> {
+        let expected = "JSON with `fit`, `test` and the `shape` of the input";
+        self.optional(keys::PICTURES, expected, |value| {
+            parse_json(value).filter(|pictures: &ImageFolderOptions| pictures.shape == input)
+        })
     }
 
     fn accuracy(&self) -> Result<Option<f64>, MetadataError> {

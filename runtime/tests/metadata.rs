@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use artifact::Sha256;
-use dataset::Normalization;
+use dataset::{Fit, ImageFolderOptions, Normalization, TestSplit};
 use proptest::prelude::*;
 use runtime::{MetadataError, ModelMetadata, Sources};
 
@@ -20,11 +20,20 @@ fn metadata() -> impl Strategy<Value = ModelMetadata> {
         .prop_map(
             |((dataset, channels, height, width), classes, accuracy, digests)| {
                 let (mean, std): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
+                let planes = mean.len();
                 ModelMetadata {
                     dataset,
                     input: [mean.len(), height, width],
                     normalization: Normalization::new(mean, std).unwrap(),
                     classes,
+                    pictures: accuracy.map(|accuracy| ImageFolderOptions {
+                        shape: [planes, height, width],
+                        fit: Fit::Crop,
+                        test: TestSplit {
+                            fraction: f64::round(100.0 * accuracy) / 100.0,
+                            seed: 7,
+                        },
+                    }),
                     accuracy,
                     sources: Sources {
                         initializers: digests.0,
@@ -85,6 +94,7 @@ fn example() -> Vec<(String, String)> {
         input: [1, 28, 28],
         normalization: Normalization::new(vec![0.1307], vec![0.3081]).unwrap(),
         classes: vec!["zero".to_owned(), "one".to_owned()],
+        pictures: None,
         accuracy: Some(0.9912),
         sources: Sources {
             initializers: Some(digest),

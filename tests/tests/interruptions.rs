@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tests::{REST, Workspace, digits, onnx_runtime, refuse, stderr, succeed};
 
-/// Dropout, running statistics and a checkpoint every few steps: all that a
-/// checkpoint must hold.
+/// Dropout, augmentation, running statistics and a checkpoint every few steps:
+/// all that a checkpoint must hold.
 const FIT: &str = "  fit:
     train:
       dataset: digits
@@ -31,6 +31,7 @@ const FIT: &str = "  fit:
       schedule: cosine
       validation: { hold_out: 100 }
       early_stopping: { patience: 2 }
+      augment: { rotate: 10, scale: [0.9, 1.1], elastic: {}, erase: {}, mixup: { alpha: 0.4 } }
       checkpoint: { steps: 6 }
 ";
 

@@ -7,7 +7,7 @@ use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 use models::Network;
 
 use crate::Error;
-use crate::loader::Batch;
+use crate::loader::{Batch, Mixed};
 use crate::loss::cross_entropy;
 
 /// A network with its loss.
@@ -25,7 +25,15 @@ impl Classifier {
     /// Logits `[batch, classes]` and the loss of each sample `[batch]`.
     fn classify(&self, batch: Batch, smoothing: f64) -> ClassificationOutput {
         let logits = self.network.forward(batch.images);
-        let loss = cross_entropy(logits.clone(), batch.targets.clone(), smoothing);
+        let loss = |targets| cross_entropy(logits.clone(), targets, smoothing);
+        let own = loss(batch.targets.clone());
+        // Linear in the target: that of the two labels, by their weights.
+        let loss = match batch.mixed {
+            None => own,
+            Some(Mixed { others, weights }) => {
+                own * weights.clone() + loss(others) * (-weights + 1.0)
+            }
+        };
         ClassificationOutput::new(loss, logits, batch.targets)
     }
 }

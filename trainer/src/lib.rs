@@ -4,7 +4,7 @@
 //! `best.safetensors`, `last.safetensors`, `metrics.jsonl` and `summary.json`
 //! into a folder, each whole or not at all. Their bytes depend on the settings,
 //! the data and the device alone, however often the training was interrupted:
-//! the order of epoch e follows from the seed and e, the random numbers of step
+//! the order and the changes of the images of epoch e follow from the seed and e, the random numbers of step
 //! s from the seed and s, and the rest is in a checkpoint.
 
 mod checkpoint;
@@ -28,7 +28,7 @@ pub use checkpoint::{CheckpointError, check_checkpoint};
 pub use device::{DeviceName, resolve as resolve_device};
 pub use error::Error;
 pub use history::{EpochRecord, EpochTiming, Timing};
-pub use loader::{Batch, Batches};
+pub use loader::{Batch, Batches, Mixed};
 pub use loss::cross_entropy;
 pub use optimizer::Optimizer;
 pub use schedule::Schedule;

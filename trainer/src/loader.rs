@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use dataset::augment::{Augment, Augmented, Scratch, Target};
 use dataset::{Normalization, Split};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 /// The images of one step.
 #[derive(Clone, Debug)]
@@ -18,6 +20,17 @@ pub struct Batch {
     pub images: Tensor<4>,
     /// Class numbers, `[batch]`.
     pub targets: Tensor<1, Int>,
+    /// What the images are mixed with, where they are.
+    pub mixed: Option<Mixed>,
+}
+
+/// The other images in a batch of mixed ones.
+#[derive(Clone, Debug)]
+pub struct Mixed {
+    /// Their class numbers, `[batch]`.
+    pub others: Tensor<1, Int>,
+    /// The part of each image that is its own, in [0, 1], `[batch]`.
+    pub weights: Tensor<1>,
 }
 
 /// Some images of a split, in batches; a loader for Burn.
@@ -30,6 +43,8 @@ pub struct Batches {
     batch_size: usize,
     /// Seed of the order; without one, images come as they are.
     shuffle: Option<u64>,
+    /// How images are changed, and the seed of that.
+    augment: Option<(Augment, u64)>,
     epoch: Arc<AtomicUsize>,
     device: Device,
 }
@@ -51,6 +66,7 @@ impl Batches {
             members: members.into(),
             batch_size: batch_size.max(1),
             shuffle: None,
+            augment: None,
             epoch: Arc::new(AtomicUsize::new(1)),
             device,
         }
@@ -73,6 +89,15 @@ impl Batches {
         }
     }
 
+    /// With each image changed in its own way every epoch, which depends on
+    /// `seed`, the epoch and the image alone.
+    pub fn augmented(self, augment: Augment, seed: u64) -> Self {
+        Self {
+            augment: (!augment.is_identity()).then_some((augment, seed)),
+            ..self
+        }
+    }
+
     /// Sets the epoch whose order the next iteration takes, counted from 1.
     pub fn set_epoch(&self, epoch: usize) {
         self.epoch.store(epoch, Ordering::Relaxed);
@@ -92,29 +117,87 @@ impl Batches {
         Pass {
             done: (done * self.batch_size).min(order.len()),
             batches: self,
+            epoch,
             order,
         }
     }
 
-    fn batch(&self, members: &[u32]) -> Batch {
-        let images = self.split.images();
-        let [channels, height, width] = images.image_shape();
+    fn batch(&self, members: &[u32], epoch: usize) -> Batch {
+        let (pixels, targets) = match &self.augment {
+            None => self.gather(members),
+            Some((augment, seed)) => self.change(members, augment, *seed, epoch),
+        };
+        let [channels, height, width] = self.split.images().image_shape();
         let shape = [members.len(), channels, height, width];
+        let mut normalized = vec![0.0; pixels.len()];
+        self.normalization.apply(shape, &pixels, &mut normalized);
+        Batch {
+            images: Tensor::from_data(TensorData::new(normalized, shape), &self.device),
+            targets: self.classes(&targets, |target| target.label),
+            mixed: self.mixes().then(|| Mixed {
+                others: self.classes(&targets, |target| target.other),
+                weights: self.weights(&targets),
+            }),
+        }
+    }
+
+    /// The images as they are.
+    fn gather(&self, members: &[u32]) -> (Vec<u8>, Vec<Target>) {
+        let images = self.split.images();
         let mut pixels = Vec::with_capacity(members.len() * images.image_len());
         for &member in members {
             pixels.extend_from_slice(images.image(member as usize));
         }
-        let mut normalized = vec![0.0; pixels.len()];
-        self.normalization.apply(shape, &pixels, &mut normalized);
-        let labels = self.split.labels();
-        let targets: Vec<i64> = members
-            .iter()
-            .map(|&member| i64::from(labels[member as usize]))
+        let target = |&member: &u32| {
+            let label = self.split.labels()[member as usize];
+            Target {
+                label,
+                other: label,
+                weight: 1.0,
+            }
+        };
+        (pixels, members.iter().map(target).collect())
+    }
+
+    /// The images as they are in `epoch`.
+    fn change(
+        &self,
+        members: &[u32],
+        augment: &Augment,
+        seed: u64,
+        epoch: usize,
+    ) -> (Vec<u8>, Vec<Target>) {
+        let augmented = Augmented {
+            augment,
+            split: &self.split,
+            members: &self.members,
+            seed,
+            epoch: epoch as u64,
+        };
+        let length = self.split.images().image_len();
+        let mut pixels = vec![0; members.len() * length];
+        let targets = pixels
+            .par_chunks_exact_mut(length)
+            .zip(members)
+            .map_init(Scratch::default, |scratch, (out, &member)| {
+                augmented.image(member, scratch, out)
+            })
             .collect();
-        Batch {
-            images: Tensor::from_data(TensorData::new(normalized, shape), &self.device),
-            targets: Tensor::from_data(TensorData::new(targets, [members.len()]), &self.device),
-        }
+        (pixels, targets)
+    }
+
+    fn mixes(&self) -> bool {
+        self.augment.is_some_and(|(augment, _)| augment.mixes())
+    }
+
+    fn classes(&self, targets: &[Target], class: impl Fn(&Target) -> u8) -> Tensor<1, Int> {
+        let classes: Vec<i64> = targets.iter().map(|t| i64::from(class(t))).collect();
+        Tensor::from_data(TensorData::new(classes, [targets.len()]), &self.device)
+    }
+
+    fn weights(&self, targets: &[Target]) -> Tensor<1> {
+        let weights: Vec<f32> = targets.iter().map(|target| target.weight).collect();
+        Tensor::from_data(TensorData::new(weights, [targets.len()]), &self.device)
     }
 }
 
@@ -143,6 +226,7 @@ fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
 /// One pass over the batches.
 pub(crate) struct Pass<'a> {
     batches: &'a Batches,
+    epoch: usize,
     order: Vec<u32>,
     /// Images that are done.
     done: usize,
@@ -157,7 +241,7 @@ impl Iterator for Pass<'_> {
         if members.is_empty() {
             return None;
         }
-        let batch = self.batches.batch(members);
+        let batch = self.batches.batch(members, self.epoch);
         self.done = end;
         Some(Ok(batch))
     }
@@ -266,6 +350,54 @@ mod tests {
         assert_eq!(sizes, [4, 4, 2]);
         seen.sort_unstable();
         assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    }
+
+    /// Images and weights of all batches of epoch 2.
+    fn augmented(batch_size: usize, threads: usize) -> (Vec<f32>, Vec<f32>) {
+        let augment = Augment {
+            mixup: Some(dataset::augment::Mix { alpha: 1.0 }),
+            erase: Some(Default::default()),
+            ..Augment::default()
+        };
+        let batches = batches(batch_size).augmented(augment, 5);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let (mut pixels, mut weights) = (Vec::new(), Vec::new());
+            for batch in batches.pass(2, 0) {
+                let batch = batch.unwrap();
+                let mixed = batch.mixed.unwrap();
+                pixels.extend(batch.images.into_data().try_to_vec::<f32>().unwrap());
+                weights.extend(mixed.weights.into_data().try_to_vec::<f32>().unwrap());
+            }
+            (pixels, weights)
+        })
+    }
+
+    #[test]
+    fn augmented_images_depend_neither_on_threads_nor_on_batches() {
+        let (pixels, weights) = augmented(10, 1);
+        assert!(weights.iter().any(|weight| *weight != 1.0));
+        for (batch_size, threads) in [(10, 2), (3, 1), (4, 3)] {
+            assert_eq!(
+                augmented(batch_size, threads),
+                (pixels.clone(), weights.clone())
+            );
+        }
+    }
+
+    #[test]
+    fn pass_that_begins_later_has_the_same_images() {
+        let mut augment = Augment::default();
+        augment.flip.horizontal = 0.5;
+        augment.erase = Some(Default::default());
+        let batches = batches(3).shuffled(1).augmented(augment, 1);
+        let pixels = |done| -> Vec<Vec<f32>> {
+            batches
+                .pass(4, done)
+                .map(|batch| batch.unwrap().images.into_data().try_to_vec().unwrap())
+                .collect()
+        };
+        assert_eq!(pixels(2), pixels(0)[2..]);
     }
 
     #[test]

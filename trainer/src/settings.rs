@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use dataset::augment::Augment;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,8 @@ pub struct Settings {
     pub epochs: usize,
     /// Images per step.
     pub batch_size: usize,
-    /// Seed of the initial weights, the order of the images and dropout.
+    /// Seed of the initial weights, the order of the images, their changes and
+    /// dropout.
     pub seed: u64,
     /// The update rule.
     pub optimizer: Optimizer,
@@ -29,6 +31,9 @@ pub struct Settings {
     pub warmup_epochs: f64,
     /// Part of the target spread evenly over the classes, in [0, 1).
     pub label_smoothing: f64,
+    /// How training images are changed at random.
+    #[serde(skip_serializing_if = "Augment::is_identity")]
+    pub augment: Augment,
     /// Which images the network is validated on.
     pub validation: Validation,
     /// When to stop before the last epoch.
@@ -103,6 +108,7 @@ impl Default for Settings {
             schedule: Schedule::Constant,
             warmup_epochs: 0.0,
             label_smoothing: 0.0,
+            augment: Augment::default(),
             validation: Validation::HoldOut(5000),
             early_stopping: None,
             init: None,
@@ -186,6 +192,10 @@ impl Settings {
         if let Some((setting, _, problem)) = checks.into_iter().find(|(_, valid, _)| !valid) {
             return Err(Error::Setting { setting, problem });
         }
+        self.augment.check().map_err(|error| Error::Setting {
+            setting: "augment",
+            problem: error.to_string(),
+        })?;
         self.optimizer.check()?;
         self.schedule.check()
     }
@@ -238,6 +248,7 @@ mod tests {
                 change(|s| s.early_stopping = Some(EarlyStopping { patience: 0 })),
                 "`early_stopping`",
             ),
+            (change(|s| s.augment.rotate = 400.0), "`augment`"),
             (change(|s| s.log_every = Some(0)), "`log_every`"),
             (
                 change(|s| {

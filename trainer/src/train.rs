@@ -217,7 +217,9 @@ fn batches(job: &Job<'_>, device: &Device) -> (Batches, Batches) {
         Validation::Test => ((&job.train, all(&job.train)), (&job.test, all(&job.test))),
     };
     (
-        make(train, members, device.clone().autodiff()).shuffled(settings.seed),
+        make(train, members, device.clone().autodiff())
+            .shuffled(settings.seed)
+            .augmented(settings.augment, settings.seed),
         make(validation, others, device.clone()),
     )
 }

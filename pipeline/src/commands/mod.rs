@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod dag;
+pub(crate) mod data;
 pub(crate) mod diff;
 pub(crate) mod init;
 pub(crate) mod model;

@@ -1,6 +1,7 @@
 //! pipeline.yaml as typed: what is written, before references are resolved.
 
 mod document;
+mod images;
 mod matrix;
 mod model;
 mod overrides;
@@ -8,6 +9,7 @@ mod problem;
 mod schema;
 
 pub use document::{ConfigError, Document};
+pub use images::{Color, ImagesConfig};
 pub(crate) use matrix::short_names;
 pub use matrix::{Combination, Matrix};
 pub use model::ModelRef;
@@ -15,9 +17,12 @@ pub use overrides::{Override, OverrideError};
 pub use problem::suggestion;
 pub use schema::schema;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use dataset::Normalization;
+use dataset::augment::Augment;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,12 +89,12 @@ impl StageConfig {
     }
 }
 
-/// `dataset: { name: mnist }`, or a folder of IDX files of your own with
-/// `name`, `dir` and `classes`.
+/// `dataset: { name: mnist }`, a folder of IDX files of your own with `name`,
+/// `dir` and `classes`, or one of pictures with `name`, `dir` and `images`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetConfig {
-    /// `mnist`, `fashion-mnist`, or the name of your own.
+    /// `mnist`, `fashion-mnist`, `cifar-10`, or the name of your own.
     #[schemars(with = "String")]
     pub name: Spanned<String>,
     /// Folder of the files; by default `data/<name>`.
@@ -97,6 +102,9 @@ pub struct DatasetConfig {
     pub dir: Option<Spanned<PathBuf>>,
     /// Class names of your own dataset, in the order of the labels.
     pub classes: Option<Vec<String>>,
+    /// What becomes of pictures, in a folder for each class.
+    #[schemars(with = "Option<ImagesConfig>")]
+    pub images: Option<Spanned<ImagesConfig>>,
     /// Stages that must have run before.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -114,8 +122,8 @@ pub struct TrainConfig {
     #[schemars(with = "ModelRef")]
     pub model: Spanned<ModelRef>,
     /// What the network sees of a pixel.
-    #[serde(default)]
-    pub normalize: Normalize,
+    #[schemars(with = "Option<Normalize>")]
+    pub normalize: Option<Spanned<Normalize>>,
     /// Where to train: `auto` takes the first GPU that is compiled in and found,
     /// else the CPU.
     #[serde(default)]
@@ -146,6 +154,9 @@ pub struct TrainConfig {
     /// Part of the target spread evenly over the classes, in [0, 1).
     #[schemars(with = "Option<f64>")]
     pub label_smoothing: Option<Spanned<f64>>,
+    /// Random changes of the training images.
+    #[schemars(with = "Option<Augment>")]
+    pub augment: Option<Spanned<Augment>>,
     /// Images to validate on: `hold_out: 5000` of the training images, which is
     /// the default, or `test`.
     #[schemars(with = "Option<Validation>")]
@@ -183,6 +194,7 @@ impl TrainConfig {
             schedule: value(&self.schedule, default.schedule),
             warmup_epochs: value(&self.warmup_epochs, default.warmup_epochs),
             label_smoothing: value(&self.label_smoothing, default.label_smoothing),
+            augment: value(&self.augment, default.augment),
             validation: value(&self.validation, default.validation),
             early_stopping: self.early_stopping.as_ref().map(|stop| stop.value),
             init: self.init.as_ref().map(|init| init.value.clone()),
@@ -201,6 +213,7 @@ impl TrainConfig {
             "schedule" => place(&self.schedule),
             "warmup_epochs" => place(&self.warmup_epochs),
             "label_smoothing" => place(&self.label_smoothing),
+            "augment" => place(&self.augment),
             "validation" => place(&self.validation),
             "early_stopping" => place(&self.early_stopping),
             "init" => place(&self.init),
@@ -220,15 +233,20 @@ fn place<T>(setting: &Option<Spanned<T>>) -> Option<Location> {
 }
 
 /// What the network sees of a pixel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case", remote = "Self")]
+#[schemars(remote = "Normalize")]
 pub enum Normalize {
     /// (pixel / 255 - mean) / std, per channel over the training images.
     #[default]
     MeanStd,
     /// pixel / 255, in [0, 1].
     Unit,
+    /// (pixel / 255 - mean) / std with these numbers, one of each per channel.
+    Fixed(#[schemars(with = "BTreeMap<String, Vec<f32>>")] Normalization),
 }
+
+models::named!(Normalize, "what the network sees of a pixel");
 
 /// `export: { train: fit }`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -43,12 +43,13 @@ fn metadata(
         input: dataset.image_shape,
         normalization,
         classes: dataset.classes.clone(),
+        pictures: dataset.pictures().map(|folder| *folder.options()),
         accuracy: Some(accuracy),
         sources: Sources {
             // Known when the model is there.
             initializers: None,
             weights: Some(Sha256::of_file(&plan.weights_file())?),
-            dataset: Some(dataset::digest(&dataset.dir)?),
+            dataset: Some(dataset.digest()?),
             settings: Some(plan.train.settings_digest()),
         },
     })

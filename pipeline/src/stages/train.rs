@@ -15,9 +15,10 @@ use crate::table::{model_table, weights_table};
 impl TrainPlan {
     /// What the network sees of a pixel.
     pub(crate) fn normalization(&self, train: &dataset::Split) -> Normalization {
-        match self.normalize {
+        match &self.normalize {
             Normalize::MeanStd => Normalization::of(train.images()),
             Normalize::Unit => Normalization::unit(self.dataset.image_shape[0]),
+            Normalize::Fixed(fixed) => fixed.clone(),
         }
     }
 }
@@ -42,7 +43,7 @@ pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
         normalization: plan.normalization(&train),
         train: Arc::new(train),
         test: Arc::new(test),
-        dataset: dataset::digest(&plan.dataset.dir)?,
+        dataset: plan.dataset.digest()?,
         settings: &plan.settings,
         description: plan.description(),
         folder: &plan.folder,

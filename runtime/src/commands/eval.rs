@@ -5,7 +5,10 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use dataset::{DatasetName, Normalization, Part, Split};
+use dataset::{
+    DatasetName, Fit, ImageFolder, ImageFolderOptions, Normalization, Part, Split, TestSplit,
+    cifar10,
+};
 use onnx::proto::ModelProto;
 use runtime::{
     Evaluation, MetadataError, ModelMetadata, Provider, Session, SessionOptions, Sources, evaluate,
@@ -30,7 +33,7 @@ pub(crate) struct Args {
     /// Folder of the dataset; fetched into it if it is not there [default: data/NAME]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Dataset (mnist, fashion-mnist), for models that do not name theirs or to use another
+    /// Dataset (mnist, fashion-mnist, cifar-10), for models that do not name theirs or to use another
     #[arg(long, value_name = "NAME")]
     dataset: Option<DatasetName>,
     /// How pixels become numbers, for models that do not tell [default: mean-std]
@@ -97,6 +100,16 @@ pub(crate) enum Refusal {
     /// The dataset has no name that can be fetched.
     #[error("the model's dataset `{name}` is none that can be fetched")]
     UnknownDataset { name: String },
+    /// The folders of the pictures are other classes than the model's.
+    #[error(
+        "{} has the classes {}, but the model was made for {}",
+        folder.display(), found.join(", "), expected.join(", ")
+    )]
+    OtherClasses {
+        folder: PathBuf,
+        found: Vec<String>,
+        expected: Vec<String>,
+    },
 }
 
 impl Refusal {
@@ -111,6 +124,7 @@ impl Refusal {
                     "leave `--dataset` out to evaluate the model on the dataset it was made for"
                 }
                 Self::UnknownDataset { .. } => "say with `--data DIR` where it is",
+                Self::OtherClasses { .. } => "name the folders as the model names its classes",
             }
             .to_owned(),
         )
@@ -165,7 +179,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let data = Data::find(&described.metadata.dataset, args.data.clone())?;
     let metadata = described.complete(&data)?;
-    let test = data.load(Part::Test, metadata.classes.len())?;
+    let test = data.load(Part::Test, &metadata)?;
     let evaluation = evaluate(&mut session, &metadata, &test, args.batch)?;
     let report = Report {
         model: args.model.clone(),
@@ -229,7 +243,7 @@ fn same_classes(metadata: &ModelMetadata, name: DatasetName) -> Result<(), Refus
 
 impl Described {
     /// The metadata, with what only the dataset can tell.
-    fn complete(self, data: &Data) -> Result<ModelMetadata, dataset::Error> {
+    fn complete(self, data: &Data) -> anyhow::Result<ModelMetadata> {
         let mut metadata = self.metadata;
         if let Some(normalize) = self.normalize {
             metadata.normalization = data.normalization(normalize, &metadata)?;
@@ -246,6 +260,7 @@ fn published(name: DatasetName) -> ModelMetadata {
         input,
         normalization: Normalization::unit(input[0]),
         classes: name.class_names().iter().map(ToString::to_string).collect(),
+        pictures: None,
         accuracy: None,
         sources: Sources::default(),
     }
@@ -279,18 +294,38 @@ impl Data {
 
     /// The images of `part`, fetched if they are not there. Other images than
     /// the published ones count only in a folder of the user's, which is told.
-    fn load(&self, part: Part, classes: usize) -> Result<Split, dataset::Error> {
-        use dataset::Error::{Checksum, Missing};
+    fn load(&self, part: Part, metadata: &ModelMetadata) -> anyhow::Result<Split> {
+        if let Some(options) = self.pictures(metadata) {
+            return self.load_pictures(part, options, metadata);
+        }
         let Some(name) = self.name else {
-            return dataset::load_split(&self.folder, part, classes);
+            let classes = metadata.classes.len();
+            return Ok(dataset::load_split(&self.folder, part, classes)?);
         };
+        Ok(self.load_published(name, part)?)
+    }
+
+    fn load_published(&self, name: DatasetName, part: Part) -> Result<Split, dataset::Error> {
+        use dataset::CifarError::Records;
+        use dataset::Error::{Checksum, Cifar, Missing, MissingBatch};
         match name.load(&self.folder, part) {
-            Err(Checksum { path, .. }) if self.own => {
+            Err(
+                Checksum { path, .. }
+                | Cifar {
+                    path,
+                    problem: Records { .. },
+                },
+            ) if self.own => {
                 let path = path.display();
                 eprintln!("note: `{path}` is not the published {name}; it is used as it is");
-                dataset::load_split(&self.folder, part, classes)
+                match name {
+                    DatasetName::Mnist | DatasetName::FashionMnist => {
+                        dataset::load_split(&self.folder, part, name.class_names().len())
+                    }
+                    DatasetName::Cifar10 => cifar10::load_split(&self.folder, part),
+                }
             }
-            Err(Missing { .. } | Checksum { .. }) => {
+            Err(Missing { .. } | MissingBatch { .. } | Checksum { .. }) => {
                 dataset::fetch(name, &self.folder)?;
                 name.load(&self.folder, part)
             }
@@ -298,15 +333,59 @@ impl Data {
         }
     }
 
+    /// What becomes of pictures, where the model was trained on such or the
+    /// user's folder holds nothing but folders.
+    fn pictures(&self, metadata: &ModelMetadata) -> Option<ImageFolderOptions> {
+        let folder = &self.folder;
+        if !self.own || dataset::holds_idx(folder) || cifar10::is_in(folder) {
+            return None;
+        }
+        if let Some(options) = metadata.pictures {
+            return Some(options);
+        }
+        let mut entries = std::fs::read_dir(folder).ok()?;
+        let is_folder = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.is_ok_and(|entry| entry.path().is_dir())
+        };
+        entries.any(is_folder).then_some(ImageFolderOptions {
+            shape: metadata.input,
+            fit: Fit::default(),
+            // Nothing of it was trained on.
+            test: TestSplit {
+                fraction: 1.0,
+                seed: 0,
+            },
+        })
+    }
+
+    /// The pictures of `part`, in folders named as the model's classes.
+    fn load_pictures(
+        &self,
+        part: Part,
+        options: ImageFolderOptions,
+        metadata: &ModelMetadata,
+    ) -> anyhow::Result<Split> {
+        let folder = ImageFolder::open(&self.folder, options)?;
+        if folder.classes() != metadata.classes {
+            return Err(Refusal::OtherClasses {
+                folder: self.folder.clone(),
+                found: folder.classes().to_vec(),
+                expected: metadata.classes.clone(),
+            }
+            .into());
+        }
+        Ok(folder.load(part)?)
+    }
+
     fn normalization(
         &self,
         normalize: Normalize,
         metadata: &ModelMetadata,
-    ) -> Result<Normalization, dataset::Error> {
+    ) -> anyhow::Result<Normalization> {
         match normalize {
             Normalize::Unit => Ok(Normalization::unit(metadata.input[0])),
             Normalize::MeanStd => {
-                let train = self.load(Part::Train, metadata.classes.len())?;
+                let train = self.load(Part::Train, metadata)?;
                 Ok(Normalization::of(train.images()))
             }
         }

@@ -62,6 +62,7 @@ pub fn metadata(dataset: &str, input: [usize; 3], classes: &[&str]) -> ModelMeta
         input,
         normalization: Normalization::unit(input[0]),
         classes: classes.iter().map(ToString::to_string).collect(),
+        pictures: None,
         accuracy: None,
         sources: Sources::default(),
     }
