@@ -133,8 +133,23 @@ impl Description {
         I: Inputs + Data,
         O: Outputs + Data,
     {
-        let case = self.clone().build(exporter, module, inputs, forward);
+        let half = exporter.clone().half();
+        let case = self.clone().build(exporter, module, &inputs, &forward);
         case.verify(None).unwrap_or_else(|wrong| panic!("{wrong}"));
+        if matches!(self.scale, Scale::Largest) {
+            let case = self.in_half().build(half, module, &inputs, &forward);
+            case.verify(None).unwrap_or_else(|wrong| panic!("{wrong}"));
+        }
+    }
+
+    /// Computed in 16 bits, it differs by a hundredth at most.
+    fn in_half(&self) -> Self {
+        Self {
+            name: format!("{} in half precision", self.name),
+            tolerance: 1e-2,
+            opsets: vec![18],
+            ..self.clone()
+        }
     }
 
     /// The case of a module of any inputs and outputs.
