@@ -324,7 +324,7 @@ fn cross_entropy(logits: &[f32], label: usize) -> f64 {
     sum.ln() - (f64::from(logits[label]) - max)
 }
 
-/// exp(x - max) / Σ exp(x - max), in f64 as [`cross_entropy`].
+/// exp(x - max) / Σ exp(x - max), in f64 as `cross_entropy`.
 pub fn softmax(logits: &[f32]) -> Vec<f32> {
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let powers: Vec<f64> = logits.iter().map(|&x| (f64::from(x) - max).exp()).collect();
