@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -63,7 +64,11 @@ fn resnet18(network: &ResNet18) -> Vec<u8> {
 fn exports(criterion: &mut Criterion) {
     let device = Device::flex();
     let mut group = criterion.benchmark_group("export");
-    group.sample_size(20);
+    // Burn has 65,536 capture devices for a process, and an export takes four.
+    group
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(2));
     let network = Small::new(&device);
     group.bench_function("cnn-32-64", |bencher| {
         bencher.iter(|| black_box(small(&network)));
