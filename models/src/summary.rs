@@ -114,34 +114,30 @@ fn total(layers: &[LayerSummary]) -> Cost {
 /// Without the layers inside.
 fn own_cost(layer: &ResolvedLayer) -> Cost {
     let outputs = layer.output.elements() as u64;
-    let (parameters, statistics, multiply_adds) = match &layer.operation {
+    let (statistics, multiply_adds) = match &layer.operation {
         Operation::Conv2d {
-            channels: [input, output],
+            channels: [input, _],
             kernel: [height, width],
-            bias,
             ..
-        } => {
-            let window = (input * height * width) as u64;
-            let output = *output as u64;
-            (output * (window + u64::from(*bias)), 0, outputs * window)
-        }
+        } => (0, outputs * (input * height * width) as u64),
         Operation::Linear {
-            features: [input, output],
-            bias,
-        } => {
-            let (input, output) = (*input as u64, *output as u64);
-            (output * (input + u64::from(*bias)), 0, output * input)
-        }
-        Operation::BatchNorm(channels) => (2 * *channels as u64, 2 * *channels as u64, 0),
-        Operation::Relu
+            features: [input, _],
+            ..
+        } => (0, outputs * *input as u64),
+        Operation::BatchNorm(channels) => (2 * *channels as u64, 0),
+        Operation::Residual { .. }
+        | Operation::Relu
         | Operation::Gelu
         | Operation::LeakyRelu(_)
         | Operation::MaxPool(_)
         | Operation::AvgPool(_)
         | Operation::GlobalAvgPool
         | Operation::Dropout(_)
-        | Operation::Flatten
-        | Operation::Residual { .. } => (0, 0, 0),
+        | Operation::Flatten => (0, 0),
+    };
+    let parameters = match layer.operation {
+        Operation::Residual { .. } => 0,
+        _ => layer.parameters() as u64,
     };
     Cost {
         parameters,
