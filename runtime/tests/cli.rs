@@ -4,15 +4,14 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
-use common::{fixture, library_path, linear, metadata, mnist, runtime, with_metadata};
+use common::{Files, fixture, library_path, linear, metadata, mnist, runtime, with_metadata};
 use dataset::{DatasetName, Normalization, Part, Split};
 use onnx::proto::ModelProto;
 use runtime::ModelMetadata;
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// What a failed run left: its exit code, stdout and stderr.
 struct Failure {
@@ -53,31 +52,6 @@ fn refuses(command: &mut Command, texts: &[&str]) {
 fn json(command: &mut Command) -> Value {
     let output = command.assert().success().get_output().clone();
     serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// Files of one test.
-struct Files(TempDir);
-
-impl Files {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn model(&self, model: &ModelProto) -> PathBuf {
-        let path = self.path("model.onnx");
-        onnx::write(&path, model).unwrap();
-        path
-    }
-
-    fn write(&self, name: &str, content: &[u8]) -> PathBuf {
-        let path = self.path(name);
-        fs::write(&path, content).unwrap();
-        path
-    }
 }
 
 /// `runtime eval` on the fixture with the tests' library, on the CPU.

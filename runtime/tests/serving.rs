@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 use assert_cmd::Command;
-use common::{fixture, library_path, linear, metadata, runtime, with_metadata};
+use common::{Files, fixture, library_path, linear, metadata, runtime, with_metadata};
 use onnx::proto::ModelProto;
 use runtime::{ModelMetadata, Sources};
 use serde_json::Value;
-use tempfile::TempDir;
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -93,25 +92,6 @@ fn bench_of_a_model_for_one_batch_size_runs_with_that_one() {
 fn bench_refuses_plots_in_other_formats_before_it_measures() {
     let mut command = bench(&here("fixtures/digits.onnx"));
     refuses(command.args(["--plot", "x.gif"]), &[".svg or .png"]);
-}
-
-/// Files of one test.
-struct Files(TempDir);
-
-impl Files {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn model(&self, model: &ModelProto) -> PathBuf {
-        let path = self.path("model.onnx");
-        onnx::write(&path, model).unwrap();
-        path
-    }
 }
 
 /// A model that says what it was made from: the files `weights` and `settings`

@@ -1,6 +1,7 @@
 //! What several tests need: models made by hand, and ONNX Runtime.
 #![allow(dead_code, clippy::unwrap_used)]
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -14,6 +15,7 @@ use onnx::proto::{
     TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
 use runtime::{Library, ModelMetadata, Sources, library};
+use tempfile::TempDir;
 
 /// The program, with a cache of the tests' own and none of the user's settings.
 pub fn runtime() -> Command {
@@ -35,6 +37,31 @@ pub fn library_path() -> &'static Path {
         let ready: serde_json::Value = serde_json::from_slice(&output.get_output().stdout).unwrap();
         ready["library"].as_str().unwrap().into()
     })
+}
+
+/// Files of one test.
+pub struct Files(TempDir);
+
+impl Files {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn model(&self, model: &ModelProto) -> PathBuf {
+        let path = self.path("model.onnx");
+        onnx::write(&path, model).unwrap();
+        path
+    }
+
+    pub fn write(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
 }
 
 pub fn load_library() -> Library {
