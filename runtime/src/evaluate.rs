@@ -325,11 +325,11 @@ fn cross_entropy(logits: &[f32], label: usize) -> f64 {
 }
 
 /// exp(x - max) / Σ exp(x - max), in f64 as `cross_entropy`.
-pub fn softmax(logits: &[f32]) -> Vec<f32> {
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let powers: Vec<f64> = logits.iter().map(|&x| (f64::from(x) - max).exp()).collect();
     let sum: f64 = powers.iter().sum();
-    powers.iter().map(|power| (power / sum) as f32).collect()
+    powers.iter().map(|power| power / sum).collect()
 }
 
 #[cfg(test)]
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(softmax(&[1000.0, 1000.0]), [0.5, 0.5]);
         let logits = [1.0_f32.ln(), 2.0_f32.ln(), 5.0_f32.ln()];
         let expected = [0.125, 0.25, 0.625];
-        let close = |(a, b): (f32, f32)| (a - b).abs() < 1e-6;
+        let close = |(a, b): (f64, f64)| (a - b).abs() < 1e-6;
         assert!(softmax(&logits).into_iter().zip(expected).all(close));
     }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use dataset::Images;
 use serde::Serialize;
 
-use crate::evaluate::Error;
+use crate::evaluate::{Error, softmax};
 use crate::metadata::ModelMetadata;
 use crate::session::Session;
 
@@ -85,7 +85,7 @@ fn run(
 
 /// The classes by their probability; none where that is no number.
 fn rank(logits: &[f32], metadata: &ModelMetadata) -> Option<Prediction> {
-    let probabilities = softmax(logits)?;
+    let probabilities = probabilities(logits)?;
     let classes = metadata.classes.iter().cloned().zip(probabilities);
     let mut ranking: Vec<_> = classes
         .map(|(class, probability)| Ranked { class, probability })
@@ -94,13 +94,11 @@ fn rank(logits: &[f32], metadata: &ModelMetadata) -> Option<Prediction> {
     Some(Prediction { ranking })
 }
 
-/// exp(x - max) / Σ exp(x - max), in f64.
-fn softmax(logits: &[f32]) -> Option<Vec<f64>> {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let powers: Vec<f64> = logits.iter().map(|&x| (f64::from(x) - max).exp()).collect();
-    let sum: f64 = powers.iter().sum();
-    sum.is_finite()
-        .then(|| powers.iter().map(|power| power / sum).collect())
+/// The softmax, where it is one: not of NaN, nor of an infinite largest logit.
+fn probabilities(logits: &[f32]) -> Option<Vec<f64>> {
+    let probabilities = softmax(logits);
+    let finite = probabilities.iter().all(|part| part.is_finite());
+    finite.then_some(probabilities)
 }
 
 #[cfg(test)]
@@ -111,19 +109,22 @@ mod tests {
     #[test]
     fn softmax_is_that_of_the_logits_however_large() {
         // softmax([ln 1, ln 2, ln 5]) = [1/8, 2/8, 5/8]
-        let found = softmax(&[0.0, 2.0_f32.ln(), 5.0_f32.ln()]).unwrap();
+        let found = probabilities(&[0.0, 2.0_f32.ln(), 5.0_f32.ln()]).unwrap();
         for (found, expected) in found.iter().zip([0.125, 0.25, 0.625]) {
             assert!((found - expected).abs() < 1e-7);
         }
-        assert_eq!(softmax(&[1e30, -1e30]).unwrap(), [1.0, 0.0]);
+        assert_eq!(probabilities(&[1e30, -1e30]).unwrap(), [1.0, 0.0]);
     }
 
     #[test]
     fn logits_that_are_no_numbers_have_no_softmax() {
         for bad in [f32::NAN, f32::INFINITY] {
-            assert_eq!(softmax(&[0.0, bad]), None);
+            assert_eq!(probabilities(&[0.0, bad]), None);
         }
-        assert_eq!(softmax(&[f32::NEG_INFINITY; 2]), None);
-        assert_eq!(softmax(&[0.0, f32::NEG_INFINITY]).unwrap(), [1.0, 0.0]);
+        assert_eq!(probabilities(&[f32::NEG_INFINITY; 2]), None);
+        assert_eq!(
+            probabilities(&[0.0, f32::NEG_INFINITY]).unwrap(),
+            [1.0, 0.0]
+        );
     }
 }

@@ -70,7 +70,7 @@ fn answers(
     let metadata = ModelMetadata::of_model(session.model())?;
     let mut probabilities = Vec::new();
     let found = evaluate_each(session, &metadata, test, plan.config.batch, |logits| {
-        probabilities.extend(softmax(logits));
+        probabilities.extend(softmax(logits).iter().map(|part| *part as f32));
     })?;
     Ok((found, probabilities))
 }
