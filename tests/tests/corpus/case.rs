@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
 use crate::memory;
 
@@ -52,8 +52,12 @@ pub struct Format<'a> {
     pub memory: fn(usize) -> usize,
 }
 
-/// Memory is that of the process: one measurement at a time.
-static TURN: Mutex<()> = Mutex::new(());
+/// The right to allocate: memory is that of the process, so that a test that
+/// goes on beside a measurement would be counted in it.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
 
 impl Format<'_> {
     /// `read` takes the valid file `seed` and refuses each of the cases, with
@@ -65,7 +69,7 @@ impl Format<'_> {
         cases: impl FnOnce() -> Vec<Case>,
         read: impl Fn(&Path) -> Result<T, E>,
     ) {
-        let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _turn = turn();
         let path = self.folder.join(self.file);
         fs::write(&path, seed).unwrap();
         if let Err(error) = read(&path) {

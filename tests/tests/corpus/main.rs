@@ -16,6 +16,7 @@ mod yaml;
 
 #[test]
 fn there_are_hundreds_of_them() {
+    let _turn = case::turn();
     let elsewhere = std::path::Path::new("/elsewhere");
     let tables = [
         checkpoint::cases(),

@@ -12,8 +12,11 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::case::{Case, Format, case, changed};
 
-/// The file twice, and what a header or a pickle of 1 MiB can stand for.
-const MEMORY: fn(usize) -> usize = |length| 2 * length + (256 << 20);
+/// The file twice, and what a header of 1 MiB can stand for.
+const SAFETENSORS: fn(usize) -> usize = |length| 2 * length + (256 << 20);
+
+/// The file twice, and what a pickle of 1 MiB can stand for.
+const PYTORCH: fn(usize) -> usize = |length| 2 * length + (384 << 20);
 
 /// `fc1.weight` [3, 4] and `fc1.bias` [3].
 fn network() -> Network {
@@ -272,7 +275,7 @@ fn safetensors_files() {
     let format = Format {
         folder: folder.path(),
         file: "w.safetensors",
-        memory: MEMORY,
+        memory: SAFETENSORS,
     };
     format.refuses(&seed(), safetensors, load);
 }
@@ -714,7 +717,7 @@ fn pytorch_files() {
     let format = Format {
         folder: folder.path(),
         file: "w.pth",
-        memory: MEMORY,
+        memory: PYTORCH,
     };
     format.refuses(&saved(&pickle(&[&weight(), &bias()])), pytorch, load);
 }
