@@ -3,20 +3,15 @@
 use rayon::prelude::*;
 
 use crate::convolution::{Convolution, GROUP};
-use crate::geometry::{Geometry, POOL, channel_stride};
+use crate::geometry::{Geometry, channel_stride};
 use crate::isa::{Isa, per_isa};
 use crate::pack::{pack_bias, pack_images, pack_weights};
+use crate::pool::pool;
 use crate::region::Window;
 use crate::scratch::Buffer;
 use crate::tile::Start;
 use crate::transpose::transpose;
 use crate::winograd::{Spectrum, Winograd, are_moderate};
-
-/// A pooling window whose gradient ReLU stops.
-pub(crate) const NO_SOURCE: u8 = 4;
-
-/// Channels that are pooled at once.
-const LANES: usize = 16;
 
 /// Computes the block for a batch.
 ///
@@ -24,7 +19,7 @@ const LANES: usize = 16;
 /// - `weights`: `[out_channels, in_channels, kernel_height, kernel_width]`
 /// - `out`: `[batch, out_channels, output height, output width]`
 /// - `sources`: for each output, in the order `[batch, height, width, channel_stride]`, which place
-///   of its pooling window it comes from, or [`NO_SOURCE`]; empty where it is not wanted.
+///   of its pooling window it comes from, or [`crate::pool::NO_SOURCE`]; empty where it is not wanted.
 pub(crate) fn forward(
     isa: Isa,
     g: &Geometry,
@@ -169,62 +164,4 @@ fn relu_body(values: &mut [f32]) {
     for value in values {
         *value = if *value <= 0.0 { 0.0 } else { *value };
     }
-}
-
-per_isa! {
-    /// Pools pixels of `columns` channels, with ReLU if the block has it.
-    ///
-    /// `sums` holds pairs of rows; `pooled` one row for each pair. `sources`, if not empty, is
-    /// as in [`forward`], for these rows.
-    fn pool(g: &Geometry, sums: &[f32], columns: usize, pooled: &mut [f32], sources: &mut [u8]) = pool_body
-}
-
-#[inline(always)]
-fn pool_body(g: &Geometry, sums: &[f32], columns: usize, pooled: &mut [f32], sources: &mut [u8]) {
-    let width = g.output()[1];
-    let row = POOL * width * columns;
-    for (i, pooled) in pooled.chunks_exact_mut(columns).enumerate() {
-        let first = i / width * POOL * row + i % width * POOL * columns;
-        let places = [first, first + columns, first + row, first + row + columns];
-        for column in (0..columns).step_by(LANES) {
-            let window = places.map(|place| lanes(&sums[place + column..]));
-            let (best, source) = pool_window(g.relu, window);
-            pooled[column..column + LANES].copy_from_slice(&best);
-            if !sources.is_empty() {
-                sources[i * columns + column..][..LANES].copy_from_slice(&source);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn lanes(values: &[f32]) -> [f32; LANES] {
-    std::array::from_fn(|i| values[..LANES][i])
-}
-
-/// The largest of four values, the first among equals, the last NaN if there is one; and which
-/// one it is.
-#[inline(always)]
-fn pool_window(relu: bool, window: [[f32; LANES]; POOL * POOL]) -> ([f32; LANES], [u8; LANES]) {
-    let mut best = window[0];
-    let mut places = [0_u32; LANES];
-    for (other, values) in (1..).zip(&window[1..]) {
-        for i in 0..LANES {
-            let better = values[i] > best[i] || values[i].is_nan();
-            best[i] = if better { values[i] } else { best[i] };
-            places[i] = if better { other } else { places[i] };
-        }
-    }
-    if relu {
-        for i in 0..LANES {
-            let dead = best[i] <= 0.0;
-            best[i] = if dead { 0.0 } else { best[i] };
-            places[i] = if dead {
-                u32::from(NO_SOURCE)
-            } else {
-                places[i]
-            };
-        }
-    }
-    (best, places.map(|place| place as u8))
 }

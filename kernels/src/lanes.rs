@@ -11,6 +11,8 @@ use std::arch::x86_64;
 pub(crate) trait Lanes: Copy {
     /// Values in a vector.
     const WIDTH: usize;
+    /// A choice for each lane.
+    type Mask: Copy;
     /// The same value in every lane.
     unsafe fn splat(value: f32) -> Self;
     /// Reads a vector.
@@ -19,6 +21,12 @@ pub(crate) trait Lanes: Copy {
     unsafe fn store(self, to: *mut f32);
     /// `self · factor + sum`, lane by lane.
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self;
+    /// Which lanes are larger than those of `other`, or NaN.
+    unsafe fn beats(self, other: Self) -> Self::Mask;
+    /// The lanes of `yes` where the mask is set, else those of `no`.
+    unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// Writes lanes that are whole numbers below 128 as bytes.
+    unsafe fn store_bytes(self, to: *mut u8);
 }
 
 /// Reads vectors that stand side by side.
@@ -52,6 +60,7 @@ pub(crate) struct Array8([f32; 8]);
 
 impl Lanes for Array8 {
     const WIDTH: usize = 8;
+    type Mask = [bool; 8];
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -74,14 +83,33 @@ impl Lanes for Array8 {
     unsafe fn mul_add(self, factor: Self, sum: Self) -> Self {
         Array8(std::array::from_fn(|i| self.0[i] * factor.0[i] + sum.0[i]))
     }
+
+    #[inline(always)]
+    unsafe fn beats(self, other: Self) -> [bool; 8] {
+        std::array::from_fn(|i| self.0[i] > other.0[i] || self.0[i].is_nan())
+    }
+
+    #[inline(always)]
+    unsafe fn select(mask: [bool; 8], yes: Self, no: Self) -> Self {
+        Array8(std::array::from_fn(|i| {
+            if mask[i] { yes.0[i] } else { no.0[i] }
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8) {
+        // SAFETY: the caller vouches for eight bytes.
+        unsafe { to.cast::<[u8; 8]>().write(self.0.map(|value| value as u8)) }
+    }
 }
 
 /// A register of x86 as [`Lanes`].
 #[cfg(target_arch = "x86_64")]
 macro_rules! x86_lanes {
-    ($register:ident, $width:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident) => {
+    ($register:ident, $width:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident, $module:ident) => {
         impl Lanes for x86_64::$register {
             const WIDTH: usize = $width;
+            type Mask = $module::Mask;
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
@@ -106,6 +134,24 @@ macro_rules! x86_lanes {
                 // SAFETY: the caller vouches for the instruction set.
                 unsafe { x86_64::$mul_add(self, factor, sum) }
             }
+
+            #[inline(always)]
+            unsafe fn beats(self, other: Self) -> Self::Mask {
+                // SAFETY: as above.
+                unsafe { $module::beats(self, other) }
+            }
+
+            #[inline(always)]
+            unsafe fn select(mask: Self::Mask, yes: Self, no: Self) -> Self {
+                // SAFETY: as above.
+                unsafe { $module::select(mask, yes, no) }
+            }
+
+            #[inline(always)]
+            unsafe fn store_bytes(self, to: *mut u8) {
+                // SAFETY: as above; the caller vouches for the places.
+                unsafe { $module::store_bytes(self, to) }
+            }
         }
     };
 }
@@ -117,7 +163,8 @@ x86_lanes!(
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
-    _mm256_fmadd_ps
+    _mm256_fmadd_ps,
+    avx2
 );
 #[cfg(target_arch = "x86_64")]
 x86_lanes!(
@@ -126,8 +173,79 @@ x86_lanes!(
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
-    _mm512_fmadd_ps
+    _mm512_fmadd_ps,
+    avx512
 );
+
+/// Choices between registers of 256 bits.
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use std::arch::x86_64::{
+        __m256, _CMP_GT_OQ, _CMP_UNORD_Q, _mm_packs_epi32, _mm_packus_epi16, _mm_storel_epi64,
+        _mm256_blendv_ps, _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cvtps_epi32,
+        _mm256_extracti128_si256, _mm256_or_ps,
+    };
+
+    pub(super) type Mask = __m256;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn beats(a: __m256, b: __m256) -> Mask {
+        let larger = _mm256_cmp_ps::<_CMP_GT_OQ>(a, b);
+        _mm256_or_ps(larger, _mm256_cmp_ps::<_CMP_UNORD_Q>(a, a))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn select(mask: Mask, yes: __m256, no: __m256) -> __m256 {
+        _mm256_blendv_ps(no, yes, mask)
+    }
+
+    /// # Safety
+    /// `to` must be writable for eight bytes.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn store_bytes(values: __m256, to: *mut u8) {
+        let values = _mm256_cvtps_epi32(values);
+        let high = _mm256_extracti128_si256::<1>(values);
+        let words = _mm_packs_epi32(_mm256_castsi256_si128(values), high);
+        // SAFETY: the caller vouches for eight bytes.
+        unsafe { _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words)) }
+    }
+}
+
+/// Choices between registers of 512 bits.
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        __m512, __mmask16, _CMP_GT_OQ, _CMP_UNORD_Q, _mm_storeu_si128, _mm512_cmp_ps_mask,
+        _mm512_cvtepi32_epi8, _mm512_cvtps_epi32, _mm512_mask_blend_ps,
+    };
+
+    pub(super) type Mask = __mmask16;
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn beats(a: __m512, b: __m512) -> Mask {
+        _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn select(mask: Mask, yes: __m512, no: __m512) -> __m512 {
+        _mm512_mask_blend_ps(mask, no, yes)
+    }
+
+    /// # Safety
+    /// `to` must be writable for sixteen bytes.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) unsafe fn store_bytes(values: __m512, to: *mut u8) {
+        let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(values));
+        // SAFETY: the caller vouches for sixteen bytes.
+        unsafe { _mm_storeu_si128(to.cast(), bytes) }
+    }
+}
 
 /// Splits `total` into the fewest blocks of at most `most`, as even as can be: a small last block
 /// would leave most of the arithmetic units idle.

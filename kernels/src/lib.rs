@@ -37,6 +37,7 @@ mod magnitude;
 mod memory;
 mod pack;
 mod patch;
+mod pool;
 #[cfg(test)]
 mod reference;
 mod region;

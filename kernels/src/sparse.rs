@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use crate::backward::{Method, Saved, slice};
 use crate::convolution::GROUP;
-use crate::forward::NO_SOURCE;
 use crate::geometry::{Geometry, POOL, channel_stride};
 use crate::isa::Isa;
 use crate::magnitude::all_below;
 use crate::pack::{Canvas, pack_image, unpack_image};
 use crate::patch::{Patch, Picks};
+use crate::pool::NO_SOURCE;
 use crate::scratch::Buffer;
 
 /// Fewest taps for which picking pays: the patches must outweigh the lists.
