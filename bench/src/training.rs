@@ -96,7 +96,8 @@ impl Training {
             let batch = self.batches[self.step % BATCHES].clone();
             let started = Instant::now();
             let loss;
-            (network, loss) = self.next_step(network, batch);
+            // On the threads of the kernels, where `trainer` runs its steps.
+            (network, loss) = rayon::scope(|_| self.next_step(network, batch));
             steps.0.push(started.elapsed().as_secs_f64() * 1e3);
             steps.1.push(loss);
             self.step += 1;

@@ -223,6 +223,9 @@ fn generator(seed: u64, stream: u64) -> ChaCha8Rng {
     generator
 }
 
+/// What a pass gives.
+pub(crate) type NextBatch = Result<Batch, DatasetError>;
+
 /// One pass over the batches.
 pub(crate) struct Pass<'a> {
     batches: &'a Batches,
@@ -233,7 +236,7 @@ pub(crate) struct Pass<'a> {
 }
 
 impl Iterator for Pass<'_> {
-    type Item = Result<Batch, DatasetError>;
+    type Item = NextBatch;
 
     fn next(&mut self) -> Option<Self::Item> {
         let end = (self.done + self.batches.batch_size).min(self.order.len());

@@ -24,7 +24,7 @@ use serde_json::Value;
 use crate::checkpoint::Checkpoint;
 use crate::classifier::Classifier;
 use crate::history::{self, EpochRecord, EpochTiming};
-use crate::loader::Batches;
+use crate::loader::{Batches, NextBatch, Pass};
 use crate::progress::{Progress, Totals};
 use crate::schedule::LearningRates;
 use crate::settings::Checkpointing;
@@ -51,6 +51,8 @@ pub(crate) struct Epochs {
     pub(crate) validation: Batches,
     /// With autodiff.
     pub(crate) device: Device,
+    /// Whether the device is the CPU.
+    pub(crate) on_cpu: bool,
     pub(crate) seed: u64,
     pub(crate) epochs: usize,
     /// Epochs without a lower validation loss after which it stops.
@@ -99,6 +101,24 @@ impl SupervisedLearningStrategy<Classifier> for Epochs {
             .lock()
             .unwrap_or_else(|error| error.into_inner()) = Some(result);
         (learner.model(), run.processor)
+    }
+}
+
+impl Epochs {
+    /// What a step gives and the batch that is gathered beside it.
+    ///
+    /// On the CPU both run on the threads of the kernels: there, a step waits for nobody to take
+    /// its work. A GPU's commands stay on one thread, in their order.
+    fn beside<T: Send>(
+        &self,
+        step: impl FnOnce() -> T + Send,
+        gather: impl FnOnce() -> Option<NextBatch> + Send,
+    ) -> (T, Option<NextBatch>) {
+        if self.on_cpu {
+            rayon::join(step, gather)
+        } else {
+            (step(), gather())
+        }
     }
 }
 
@@ -164,8 +184,10 @@ impl Run<'_> {
         *plan.view.totals() = self.progress.totals;
 
         let mut batches = plan.train.pass(epoch, self.progress.steps_in_epoch);
-        while let Some(Ok(batch)) = batches.next() {
-            classifier = self.step(classifier, batch, batches.progress());
+        let mut next = batches.next();
+        while let Some(Ok(batch)) = next {
+            let progress = batches.progress();
+            (classifier, next) = self.step(classifier, batch, progress, &mut batches);
             if plan.stop.load(Ordering::Relaxed) {
                 self.collect_totals();
                 return Err(self.interrupted(&classifier));
@@ -182,23 +204,29 @@ impl Run<'_> {
         Ok(classifier)
     }
 
-    /// One step; its random numbers (dropout) follow from the seed and the
-    /// number of the step alone.
+    /// One step, and the batch of the next one; its random numbers (dropout) follow from the seed
+    /// and the number of the step alone.
     fn step(
         &mut self,
         classifier: Classifier,
         batch: Batch,
         progress: burn::data::dataloader::Progress,
-    ) -> Classifier {
+        batches: &mut Pass<'_>,
+    ) -> (Classifier, Option<NextBatch>) {
         let steps = self.progress.steps;
         self.plan.device.seed(seed_of(self.plan.seed, steps));
         let rate = self.plan.rates.at(steps as usize);
-        let output = TrainStep::step(&classifier, batch);
-        let classifier = self.optimizer.step(rate, classifier, output.grads);
+        let optimizer = &mut self.optimizer;
+        let step = || {
+            let output = TrainStep::step(&classifier, batch);
+            let classifier = optimizer.step(rate, classifier, output.grads);
+            (classifier, output.item)
+        };
+        let ((classifier, item), next) = self.plan.beside(step, || batches.next());
         self.progress.steps += 1;
         self.progress.steps_in_epoch += 1;
         let item = TrainingItem::new(
-            output.item,
+            item,
             progress,
             Some(self.progress.steps_in_epoch),
             Some(rate.into()),
@@ -207,7 +235,7 @@ impl Run<'_> {
             .processor
             .process_train(LearnerEvent::ProcessedItem(item));
         self.interrupter.fail_on_error(event);
-        classifier
+        (classifier, next)
     }
 
     fn validate(&mut self, classifier: &Classifier) -> Result<Totals, Error> {
@@ -220,9 +248,12 @@ impl Run<'_> {
         self.interrupter.fail_on_error(event);
         let valid = classifier.valid();
         let mut batches = plan.validation.pass(epoch, 0);
-        while let Some(Ok(batch)) = batches.next() {
-            let output = InferenceStep::step(&valid, batch);
-            let item = TrainingItem::new(output, batches.progress(), None, None);
+        let mut next = batches.next();
+        while let Some(Ok(batch)) = next {
+            let progress = batches.progress();
+            let output;
+            (output, next) = plan.beside(|| InferenceStep::step(&valid, batch), || batches.next());
+            let item = TrainingItem::new(output, progress, None, None);
             let event = self
                 .processor
                 .process_valid(LearnerEvent::ProcessedItem(item));

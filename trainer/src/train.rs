@@ -248,6 +248,7 @@ fn run(
         train: train.clone(),
         validation: validation.clone(),
         device: autodiff.clone(),
+        on_cpu: *device == Device::flex(),
         seed: settings.seed,
         epochs: settings.epochs,
         patience: settings.early_stopping.map(|stop| stop.patience),
