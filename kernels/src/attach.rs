@@ -70,7 +70,7 @@ fn inference(
         Some(bias) => Some(single(bias.clone().try_into_primitive::<Flex>().ok()?)?),
         None => None,
     };
-    let out = compute(g, &x, &weight, bias.as_ref(), &mut []);
+    let (out, _) = compute(g, &x, &weight, bias.as_ref(), &mut []);
     Some(Tensor::from_primitive::<Flex>(out))
 }
 
@@ -117,17 +117,17 @@ fn single(tensor: FlexTensor) -> Option<FlexTensor> {
     (tensor.dtype() == DType::F32).then(|| tensor.to_contiguous())
 }
 
-/// Runs the forward kernels.
+/// Runs the forward kernels; whether they took Winograd's method.
 fn compute(
     g: &Geometry,
     x: &FlexTensor,
     weight: &FlexTensor,
     bias: Option<&FlexTensor>,
     sources: &mut [u8],
-) -> FlexTensor {
+) -> (FlexTensor, bool) {
     let mut out = vec![0.0; g.batch * g.output_len()];
     let bias = bias.map(FlexTensor::storage::<f32>);
-    forward(
+    let winograd = forward(
         Isa::detected(),
         g,
         x.storage(),
@@ -138,7 +138,8 @@ fn compute(
     );
     count_call();
     let [height, width] = g.output();
-    tensor(out, &[g.batch, g.out_channels, height, width])
+    let out = tensor(out, &[g.batch, g.out_channels, height, width]);
+    (out, winograd)
 }
 
 fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
@@ -160,17 +161,21 @@ fn record<const N: usize>(
     {
         OpsKind::Tracked(prep) => {
             let mut sources = vec![0; if g.pool { g.batch * g.sources_len() } else { 0 }];
-            let out = compute(g, &x, &weight, bias.as_ref(), &mut sources);
+            let (out, winograd) = compute(g, &x, &weight, bias.as_ref(), &mut sources);
             let state = State {
                 geometry: *g,
                 x,
                 weight,
                 out: (g.relu && !g.pool).then(|| out.clone()),
                 sources: sources.into(),
+                winograd,
             };
             prep.finish(state, out)
         }
-        OpsKind::UnTracked(prep) => prep.finish(compute(g, &x, &weight, bias.as_ref(), &mut [])),
+        OpsKind::UnTracked(prep) => {
+            let (out, _) = compute(g, &x, &weight, bias.as_ref(), &mut []);
+            prep.finish(out)
+        }
     }
 }
 
@@ -187,6 +192,8 @@ struct State {
     weight: FlexTensor,
     out: Option<FlexTensor>,
     sources: Arc<[u8]>,
+    /// Whether the forward pass took Winograd's method.
+    winograd: bool,
 }
 
 impl<const N: usize> Backward<Flex, N> for FusedBlock {
@@ -206,6 +213,7 @@ impl<const N: usize> Backward<Flex, N> for FusedBlock {
             weights: state.weight.storage(),
             out: state.out.as_ref().map_or(&[], FlexTensor::storage),
             sources: &state.sources,
+            winograd: state.winograd,
             grad: grad.storage(),
         };
         let gradients = BlockGradients {

@@ -36,6 +36,8 @@ pub(crate) struct Saved<'a> {
     pub out: &'a [f32],
     /// The pooled places, as [`crate::forward::forward`] gives them; empty without pooling.
     pub sources: &'a [u8],
+    /// Whether the forward pass took Winograd's method: then its operands allow it.
+    pub winograd: bool,
     /// Gradient of the block's output.
     pub grad: &'a [f32],
 }
@@ -81,7 +83,8 @@ pub(crate) fn backward(isa: Isa, g: &Geometry, saved: &Saved<'_>, gradients: Gra
 
 /// The plan for Winograd's method, where it is faster and the values allow it.
 fn winograd(isa: Isa, g: &Geometry, saved: &Saved<'_>) -> Option<Winograd> {
-    Winograd::plan(isa, g).filter(|_| are_moderate(isa, &[saved.x, saved.weights, saved.grad]))
+    let plan = saved.winograd.then(|| Winograd::plan(isa, g)).flatten();
+    plan.filter(|_| are_moderate(isa, &[saved.grad]))
 }
 
 fn compute(g: &Geometry, method: &impl Method, gradients: Gradients<'_>) {

@@ -20,6 +20,7 @@ use crate::winograd::{Spectrum, Winograd, are_moderate};
 /// - `out`: `[batch, out_channels, output height, output width]`
 /// - `sources`: for each output, in the order `[batch, height, width, channel_stride]`, which place
 ///   of its pooling window it comes from, or [`crate::pool::NO_SOURCE`]; empty where it is not wanted.
+/// - result: whether Winograd's method was taken.
 pub(crate) fn forward(
     isa: Isa,
     g: &Geometry,
@@ -28,7 +29,7 @@ pub(crate) fn forward(
     bias: Option<&[f32]>,
     out: &mut [f32],
     sources: &mut [u8],
-) {
+) -> bool {
     let batch = Batch::new(isa, g, x, weights, bias);
     let images = x.par_chunks(batch.group * g.image_len());
     let outputs = out.par_chunks_mut(batch.group * g.output_len());
@@ -45,6 +46,7 @@ pub(crate) fn forward(
                 batch.images(images, out, sources);
             });
     }
+    matches!(batch.method, Method::Winograd { .. })
 }
 
 /// What all images of a batch share.

@@ -79,9 +79,21 @@ per_isa! {
 
 #[inline(always)]
 fn add_pixels_body(pixels: &[f32], total: &mut [f32]) {
-    for pixel in pixels.chunks_exact(total.len()) {
+    let channels = total.len();
+    // Four pixels at a time: a sum waits for the one before it.
+    let fours = pixels.chunks_exact(4 * channels);
+    for pixel in fours.remainder().chunks_exact(channels) {
         for (sum, value) in total.iter_mut().zip(pixel) {
             *sum += value;
+        }
+    }
+    for pixels in fours {
+        let (front, back) = pixels.split_at(2 * channels);
+        let (a, b) = front.split_at(channels);
+        let (c, d) = back.split_at(channels);
+        let values = a.iter().zip(b).zip(c).zip(d);
+        for (sum, (((a, b), c), d)) in total.iter_mut().zip(values) {
+            *sum += (a + b) + (c + d);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! [`conv2d_block`] computes a convolution with what usually follows it (bias, ReLU, 2×2
 //! max-pooling) in one pass, forward and backward, several times faster than the separate
 //! operations of Burn's `flex` backend. On every other device, and while a graph is captured, it
-//! is the separate operations.
+//! is the separate operations. [`SgdStep`] and [`AdamStep`] update weights in place.
 //!
 //! Results don't depend on the number of threads, to the last bit.
 //!
@@ -16,6 +16,7 @@
 //!   picked).
 //! - `region` plans a convolution so that zero padding costs nothing; `tile` and `patch` are the
 //!   arithmetic, written once over `lanes` and compiled for each instruction set of `isa`.
+//! - `pool` finds the largest of each window; `update` steps the weights.
 //! - `pack` and `transpose` bring Burn's planes into pixels and back; `scratch` keeps buffers.
 //!
 //! This is the one crate that may use `unsafe`: for vector instructions behind checked slices, for
@@ -48,8 +49,10 @@ mod switch;
 mod tests;
 mod tile;
 mod transpose;
+mod update;
 mod winograd;
 
 pub use block::{Conv2dBlock, conv2d_block};
 pub use memory::keep_freed_memory;
 pub use switch::{enabled, fused_calls, set_enabled};
+pub use update::{AdamStep, SgdStep, can_update};

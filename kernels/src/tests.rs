@@ -70,7 +70,7 @@ fn run(isa: Isa, g: &Geometry, operands: &Operands, with_input: bool) -> Outcome
         bias: vec![f32::NAN; bias.len()],
     };
     let mut sources = vec![0; if g.pool { g.batch * g.sources_len() } else { 0 }];
-    forward(
+    let winograd = forward(
         isa,
         g,
         x,
@@ -85,6 +85,7 @@ fn run(isa: Isa, g: &Geometry, operands: &Operands, with_input: bool) -> Outcome
         weights,
         out,
         sources: &sources,
+        winograd,
         grad,
     };
     let gradients = Gradients {

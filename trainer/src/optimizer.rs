@@ -1,16 +1,16 @@
 //! The update rules, with PyTorch's meaning and defaults.
 
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
+mod adaptive;
+mod descent;
+
+use burn::optim::ModuleOptimizer;
 use models::schema::bare_names;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use self::adaptive::Adaptive;
+use self::descent::Descent;
 use crate::Error;
-
-/// PyTorch's ε; Burn's default is 1e-5.
-const EPSILON: f32 = 1e-8;
 
 /// An update rule.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
@@ -81,36 +81,29 @@ impl Optimizer {
         })
     }
 
-    /// The rule as one of Burn's optimizers, without state.
+    /// The rule for a whole network, without state.
     pub fn init(&self) -> ModuleOptimizer {
-        match self {
-            Self::Sgd(sgd) => SgdConfig::new()
-                .with_momentum((sgd.momentum > 0.0).then(|| {
-                    MomentumConfig::new()
-                        .with_momentum(sgd.momentum)
-                        .with_dampening(0.0)
-                }))
-                .with_weight_decay(penalty(sgd.weight_decay))
-                .init(),
-            Self::Adam(decay) => AdamConfig::new()
-                .with_epsilon(EPSILON)
-                .with_weight_decay(penalty(decay.weight_decay))
-                .init(),
-            Self::AdamW(decay) => AdamWConfig::new()
-                .with_epsilon(EPSILON)
-                .with_weight_decay(decay.weight_decay as f32)
-                .init(),
+        match *self {
+            Self::Sgd(sgd) => Descent(sgd).into(),
+            Self::Adam(decay) => Adaptive {
+                weight_decay: decay.weight_decay,
+                decoupled: false,
+            }
+            .into(),
+            Self::AdamW(decay) => Adaptive {
+                weight_decay: decay.weight_decay,
+                decoupled: true,
+            }
+            .into(),
         }
     }
-}
-
-fn penalty(weight_decay: f64) -> Option<WeightDecayConfig> {
-    (weight_decay > 0.0).then(|| WeightDecayConfig::new(weight_decay as f32))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Mutex;
+
     use burn::module::Param;
     use burn::optim::GradientsParams;
     use burn::tensor::{Device, Tensor};
@@ -135,13 +128,21 @@ mod tests {
         weights
     }
 
+    /// Each step in place, and as Burn's own operations.
     #[track_caller]
-    fn assert_close(found: &[f64], expected: &[f64]) {
-        let close = found
-            .iter()
-            .zip(expected)
-            .all(|(a, b)| (a - b).abs() < 2e-6);
-        assert!(close, "{found:?}, expected {expected:?}");
+    fn assert_steps(optimizer: Optimizer, expected: &[f64]) {
+        // The switch is the process's: tests that use it take turns.
+        static SWITCH: Mutex<()> = Mutex::new(());
+        let _turn = SWITCH.lock().unwrap_or_else(|error| error.into_inner());
+        for fused in [false, true] {
+            kernels::set_enabled(fused);
+            let found = steps(optimizer);
+            let close = found
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| (a - b).abs() < 2e-6);
+            assert!(close, "{found:?}, expected {expected:?}, fused: {fused}");
+        }
     }
 
     /// torch.optim.SGD: d = g + λ·w, v = μ·v + d, w = w - η·v.
@@ -158,7 +159,7 @@ mod tests {
                 momentum,
                 weight_decay,
             };
-            assert_close(&steps(Optimizer::Sgd(sgd)), &expected);
+            assert_steps(Optimizer::Sgd(sgd), &expected);
         }
     }
 
@@ -187,16 +188,16 @@ mod tests {
     #[test]
     fn adam_steps_as_in_pytorch() {
         for weight_decay in [0.0, 0.1] {
-            let found = steps(Optimizer::Adam(Decay { weight_decay }));
-            assert_close(&found, &adam(weight_decay, false));
+            let expected = adam(weight_decay, false);
+            assert_steps(Optimizer::Adam(Decay { weight_decay }), &expected);
         }
     }
 
     #[test]
     fn adamw_steps_as_in_pytorch() {
         for weight_decay in [0.0, 0.1] {
-            let found = steps(Optimizer::AdamW(Decay { weight_decay }));
-            assert_close(&found, &adam(weight_decay, true));
+            let expected = adam(weight_decay, true);
+            assert_steps(Optimizer::AdamW(Decay { weight_decay }), &expected);
         }
     }
 
