@@ -97,7 +97,7 @@ impl Training {
             let started = Instant::now();
             let loss;
             // On the threads of the kernels, where `trainer` runs its steps.
-            (network, loss) = rayon::scope(|_| self.next_step(network, batch));
+            (network, loss) = kernels::awake(|| self.next_step(network, batch));
             steps.0.push(started.elapsed().as_secs_f64() * 1e3);
             steps.1.push(loss);
             self.step += 1;

@@ -47,6 +47,7 @@ mod sparse;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod tile;
 mod transpose;
 mod update;
@@ -55,4 +56,5 @@ mod winograd;
 pub use block::{Conv2dBlock, conv2d_block};
 pub use memory::keep_freed_memory;
 pub use switch::{enabled, fused_calls, set_enabled};
+pub use threads::awake;
 pub use update::{AdamStep, SgdStep, can_update};

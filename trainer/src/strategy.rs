@@ -115,7 +115,7 @@ impl Epochs {
         gather: impl FnOnce() -> Option<NextBatch> + Send,
     ) -> (T, Option<NextBatch>) {
         if self.on_cpu {
-            rayon::join(step, gather)
+            kernels::awake(|| rayon::join(step, gather))
         } else {
             (step(), gather())
         }
