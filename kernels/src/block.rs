@@ -5,7 +5,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 
-use crate::attach::fused;
+use crate::attach::conv2d::fused;
 use crate::geometry::POOL;
 use crate::switch::enabled;
 

@@ -3,17 +3,18 @@
 //! [`conv2d_block`] computes a convolution with what usually follows it (bias, ReLU, 2×2
 //! max-pooling) in one pass, forward and backward, several times faster than the separate
 //! operations of Burn's `flex` backend. On every other device, and while a graph is captured, it
-//! is the separate operations. [`SgdStep`] and [`AdamStep`] update weights in place.
+//! is the separate operations. [`linear`] is a linear layer with ReLU in the same way. [`SgdStep`] and [`AdamStep`] update weights in place.
 //!
 //! Results don't depend on the number of threads, to the last bit.
 //!
 //! # Inside
 //!
-//! - `attach` makes the kernels an operation of Burn; `block` falls back to Burn's own.
+//! - `attach` makes the kernels operations of Burn; `block` and `linear` fall back to Burn's own.
 //! - `forward` and `backward` run a batch in parallel. Square kernels of several channels go
 //!   through `winograd`, the others through `convolution`; their gradients are computed by the
 //!   method `dense` (convolutions) or, behind max-pooling, `sparse` (only the places that were
 //!   picked).
+//! - `fully_connected` computes a linear layer.
 //! - `region` plans a convolution so that zero padding costs nothing; `tile` and `patch` are the
 //!   arithmetic, written once over `lanes` and compiled for each instruction set of `isa`.
 //! - `pool` finds the largest of each window; `update` steps the weights.
@@ -30,10 +31,12 @@ mod block;
 mod convolution;
 mod dense;
 mod forward;
+mod fully_connected;
 mod geometry;
 mod gradient;
 mod isa;
 mod lanes;
+mod linear;
 mod magnitude;
 mod memory;
 mod pack;
@@ -54,6 +57,7 @@ mod update;
 mod winograd;
 
 pub use block::{Conv2dBlock, conv2d_block};
+pub use linear::linear;
 pub use memory::keep_freed_memory;
 pub use switch::{enabled, fused_calls, set_enabled};
 pub use threads::awake;

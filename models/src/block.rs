@@ -1,55 +1,76 @@
 //! Layers that the CPU computes as one: a convolution with the ReLU and the
-//! 2×2 max-pooling that follow it.
+//! 2×2 max-pooling that follow it, a linear layer with its ReLU.
 
-use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::MaxPool2d;
-use burn::tensor::Tensor;
-use kernels::{Conv2dBlock, conv2d_block};
+use burn::nn::{Linear, PaddingConfig2d};
+use kernels::{Conv2dBlock, conv2d_block, linear};
 
-use crate::layer::Layer;
+use crate::layer::{Activation, Layer};
 
-/// A convolution and what follows it.
-pub(crate) struct Block<'a> {
-    conv: &'a Conv2d,
-    settings: Conv2dBlock,
-    /// Number of layers that it stands for.
-    pub(crate) layers: usize,
+/// Layers that are computed as one.
+pub(crate) enum Block<'a> {
+    /// A convolution with the ReLU and the pooling that follow it.
+    Conv2d(&'a Conv2d, Conv2dBlock),
+    /// A linear layer, and whether ReLU follows.
+    Linear(&'a Linear, bool),
 }
 
 impl<'a> Block<'a> {
-    /// The block that begins with the first of `layers`, if that is a
-    /// convolution that can be fused.
+    /// The block that begins with the first of `layers`, if that can be fused.
     pub(crate) fn starting_at(layers: &'a [(String, Layer)]) -> Option<Self> {
-        let [(_, Layer::Conv2d(conv)), rest @ ..] = layers else {
+        let [(_, first), rest @ ..] = layers else {
             return None;
         };
-        let PaddingConfig2d::Explicit(top, left, bottom, right) = conv.padding else {
-            return None;
-        };
-        if conv.dilation != [1, 1] || conv.groups != 1 {
-            return None;
-        }
         let relu = matches!(rest, [(_, Layer::Relu), ..]);
-        let rest = &rest[usize::from(relu)..];
-        let max_pool = matches!(rest, [(_, Layer::MaxPool(pool)), ..] if halves(pool));
-        Some(Self {
-            conv,
-            settings: Conv2dBlock {
-                stride: conv.stride,
-                padding: [top, left, bottom, right],
-                relu,
-                max_pool,
-            },
-            layers: 1 + usize::from(relu) + usize::from(max_pool),
-        })
+        match first {
+            Layer::Linear(linear) => Some(Self::Linear(linear, relu)),
+            Layer::Conv2d(conv) => {
+                let settings = settings(conv, relu, &rest[usize::from(relu)..])?;
+                Some(Self::Conv2d(conv, settings))
+            }
+            _ => None,
+        }
     }
 
-    /// `[n, c, h, w]` → `[n, channels, height, width]` after the last layer.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let bias = self.conv.bias.as_ref().map(|bias| bias.val());
-        conv2d_block(x, self.conv.weight.val(), bias, &self.settings)
+    /// Number of layers that it stands for.
+    pub(crate) fn layers(&self) -> usize {
+        match self {
+            Self::Conv2d(_, settings) => {
+                1 + usize::from(settings.relu) + usize::from(settings.max_pool)
+            }
+            Self::Linear(_, relu) => 1 + usize::from(*relu),
+        }
     }
+
+    /// What the last of the layers gives.
+    pub(crate) fn forward(&self, x: Activation) -> Activation {
+        match self {
+            Self::Conv2d(conv, settings) => {
+                let bias = conv.bias.as_ref().map(|bias| bias.val());
+                let weight = conv.weight.val();
+                Activation::Maps(conv2d_block(x.maps("conv2d"), weight, bias, settings))
+            }
+            Self::Linear(layer, relu) => {
+                let bias = layer.bias.as_ref().map(|bias| bias.val());
+                let weight = layer.weight.val();
+                Activation::Vectors(linear(x.vectors(), weight, bias, *relu))
+            }
+        }
+    }
+}
+
+/// The block of a convolution, whether ReLU follows, and the layers behind that.
+fn settings(conv: &Conv2d, relu: bool, rest: &[(String, Layer)]) -> Option<Conv2dBlock> {
+    let PaddingConfig2d::Explicit(top, left, bottom, right) = conv.padding else {
+        return None;
+    };
+    (conv.dilation == [1, 1] && conv.groups == 1).then(|| Conv2dBlock {
+        stride: conv.stride,
+        padding: [top, left, bottom, right],
+        relu,
+        max_pool: matches!(rest, [(_, Layer::MaxPool(pool)), ..] if halves(pool)),
+    })
 }
 
 /// Whether the windows are 2×2, side by side and without padding.

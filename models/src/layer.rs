@@ -52,7 +52,7 @@ impl Activation {
         }
     }
 
-    fn maps(self, layer: &str) -> Tensor<4> {
+    pub(crate) fn maps(self, layer: &str) -> Tensor<4> {
         match self {
             Self::Maps(x) => x,
             Self::Vectors(_) => unreachable!("shape inference gives {layer} feature maps"),

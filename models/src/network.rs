@@ -32,12 +32,9 @@ impl Network {
         let mut x = x;
         let mut layers = self.layers.as_slice();
         while let [(_, first), rest @ ..] = layers {
-            (x, layers) = match (Block::starting_at(layers), x) {
-                (Some(block), Activation::Maps(maps)) => {
-                    let after = &layers[block.layers..];
-                    (Activation::Maps(block.forward(maps)), after)
-                }
-                (_, x) => (first.forward(x), rest),
+            (x, layers) = match Block::starting_at(layers) {
+                Some(block) => (block.forward(x), &layers[block.layers()..]),
+                None => (first.forward(x), rest),
             };
         }
         x

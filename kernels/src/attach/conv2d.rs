@@ -1,9 +1,8 @@
-//! The kernels as an operation of Burn's `flex` backend, with and without autodiff.
+//! The block of a convolution.
 
 use std::sync::Arc;
 
-use burn::tensor::{DType, Tensor, TensorData};
-use burn_autodiff::Autodiff;
+use burn::tensor::Tensor;
 use burn_autodiff::checkpoint::base::Checkpointer;
 use burn_autodiff::checkpoint::strategy::NoCheckpointing;
 use burn_autodiff::grads::Gradients;
@@ -11,15 +10,13 @@ use burn_autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn_backend::tensor::FloatTensor;
 use burn_flex::{Flex, FlexTensor};
 
+use super::{Training, on_flex, on_training, tensor};
 use crate::backward::{Gradients as BlockGradients, Saved, backward};
 use crate::block::Conv2dBlock;
 use crate::forward::forward;
 use crate::geometry::Geometry;
 use crate::isa::Isa;
 use crate::switch::count_call;
-
-/// `flex` with autodiff as training uses it.
-type Training = Autodiff<Flex, NoCheckpointing>;
 
 /// Computes the block with the fused kernels, if the tensors are where these apply.
 pub(crate) fn fused(
@@ -64,10 +61,9 @@ fn inference(
     weight: &Tensor<4>,
     bias: Option<&Tensor<1>>,
 ) -> Option<Tensor<4>> {
-    let x = single(x.clone().try_into_primitive::<Flex>().ok()?)?;
-    let weight = single(weight.clone().try_into_primitive::<Flex>().ok()?)?;
+    let (x, weight) = (on_flex(x)?, on_flex(weight)?);
     let bias = match bias {
-        Some(bias) => Some(single(bias.clone().try_into_primitive::<Flex>().ok()?)?),
+        Some(bias) => Some(on_flex(bias)?),
         None => None,
     };
     let (out, _) = compute(g, &x, &weight, bias.as_ref(), &mut []);
@@ -81,40 +77,16 @@ fn training(
     weight: &Tensor<4>,
     bias: Option<&Tensor<1>>,
 ) -> Option<Tensor<4>> {
-    let (x, x_node) = x
-        .clone()
-        .try_into_primitive::<Training>()
-        .ok()?
-        .into_parts();
-    let (weight, weight_node) = weight
-        .clone()
-        .try_into_primitive::<Training>()
-        .ok()?
-        .into_parts();
-    let (x, weight) = (single(x)?, single(weight)?);
+    let ((x, x_node), (weight, weight_node)) = (on_training(x)?, on_training(weight)?);
     let out = match bias {
         Some(bias) => {
-            let (bias, bias_node) = bias
-                .clone()
-                .try_into_primitive::<Training>()
-                .ok()?
-                .into_parts();
-            record(
-                g,
-                x,
-                weight,
-                Some(single(bias)?),
-                [x_node, weight_node, bias_node],
-            )
+            let (bias, bias_node) = on_training(bias)?;
+            let nodes = [x_node, weight_node, bias_node];
+            record(g, x, weight, Some(bias), nodes)
         }
         None => record(g, x, weight, None, [x_node, weight_node]),
     };
     Some(Tensor::from_primitive::<Training>(out))
-}
-
-/// The tensor in row-major order, if it holds `f32`.
-fn single(tensor: FlexTensor) -> Option<FlexTensor> {
-    (tensor.dtype() == DType::F32).then(|| tensor.to_contiguous())
 }
 
 /// Runs the forward kernels; whether they took Winograd's method.
@@ -140,10 +112,6 @@ fn compute(
     let [height, width] = g.output();
     let out = tensor(out, &[g.batch, g.out_channels, height, width]);
     (out, winograd)
-}
-
-fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape))
 }
 
 /// Runs the forward kernels and records the operation for the backward pass.

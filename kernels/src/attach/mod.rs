@@ -1,0 +1,33 @@
+//! The kernels as operations of Burn's `flex` backend, with and without autodiff.
+
+pub(crate) mod conv2d;
+pub(crate) mod linear;
+
+use burn::tensor::{DType, Tensor, TensorData};
+use burn_autodiff::Autodiff;
+use burn_autodiff::checkpoint::strategy::NoCheckpointing;
+use burn_autodiff::ops::NodeGuard;
+use burn_flex::{Flex, FlexTensor};
+
+/// `flex` with autodiff as training uses it.
+type Training = Autodiff<Flex, NoCheckpointing>;
+
+/// A tensor on `flex`, in row-major order, if it holds `f32`.
+fn on_flex<const D: usize>(tensor: &Tensor<D>) -> Option<FlexTensor> {
+    single(tensor.clone().try_into_primitive::<Flex>().ok()?)
+}
+
+/// A tensor on `flex` with autodiff, in row-major order, if it holds `f32`.
+fn on_training<const D: usize>(tensor: &Tensor<D>) -> Option<(FlexTensor, NodeGuard)> {
+    let tensor = tensor.clone().try_into_primitive::<Training>().ok()?;
+    let (values, node) = tensor.into_parts();
+    Some((single(values)?, node))
+}
+
+fn single(tensor: FlexTensor) -> Option<FlexTensor> {
+    (tensor.dtype() == DType::F32).then(|| tensor.to_contiguous())
+}
+
+fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}
