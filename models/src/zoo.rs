@@ -19,7 +19,7 @@ const MNIST: [usize; 3] = [1, 28, 28];
 const CIFAR: [usize; 3] = [3, 32, 32];
 
 /// All built-in networks.
-pub const BUILT_IN: [BuiltIn; 6] = [
+pub const BUILT_IN: [BuiltIn; 7] = [
     BuiltIn {
         name: "cnn-10-20",
         input: MNIST,
@@ -39,6 +39,11 @@ pub const BUILT_IN: [BuiltIn; 6] = [
         name: "cnn-8-16-32-64-64",
         input: MNIST,
         yaml: include_str!("../zoo/cnn-8-16-32-64-64.yaml"),
+    },
+    BuiltIn {
+        name: "cnn-32-64-128",
+        input: MNIST,
+        yaml: include_str!("../zoo/cnn-32-64-128.yaml"),
     },
     BuiltIn {
         name: "lenet5",
@@ -89,6 +94,7 @@ mod tests {
                 ("cnn-32-64", 121_930),
                 ("cnn-16-32-32-64", 121_514),
                 ("cnn-8-16-32-64-64", 201_354),
+                ("cnn-32-64-128", 274_826),
                 ("lenet5", 44_426),
                 // 269,722 of the paper's network and 2,752 of two projections.
                 ("resnet-cifar", 272_474),

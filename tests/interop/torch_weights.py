@@ -21,7 +21,7 @@ import onnxruntime
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.nn import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from torch.nn import BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU
 
 FIXTURE = Path(__file__).parent.parent.parent / "dataset/fixtures/mnist"
 TOLERANCE = 1e-5
@@ -95,6 +95,15 @@ def cnn_8_16_32_64_64():
         Conv2d(8, 16, 5, padding=2), ReLU(), Conv2d(16, 32, 5, padding=2), ReLU(), MaxPool2d(2),
         Conv2d(32, 64, 5, padding=2), ReLU(), Conv2d(64, 64, 5, padding=2), ReLU(),
         Flatten(), Linear(3136, 10),
+    ]  # fmt: skip
+
+
+def cnn_32_64_128():
+    return [
+        Conv2d(1, 32, 5, padding=2), ReLU(), MaxPool2d(2),
+        Conv2d(32, 64, 5, padding=2), ReLU(), MaxPool2d(2),
+        Conv2d(64, 128, 3, padding=1), ReLU(), MaxPool2d(2), Dropout(0.3),
+        Flatten(), Linear(1152, 128), ReLU(), Dropout(0.3), Linear(128, 10),
     ]  # fmt: skip
 
 
@@ -179,6 +188,7 @@ NETWORKS = {
     "cnn-32-64": (cnn_32_64, lambda: nn.Sequential(*cnn_32_64())),
     "cnn-16-32-32-64": (cnn_16_32_32_64, lambda: under("net", nn.Sequential(*cnn_16_32_32_64()))),
     "cnn-8-16-32-64-64": (cnn_8_16_32_64_64, lambda: features_and_classifier(cnn_8_16_32_64_64())),
+    "cnn-32-64-128": (cnn_32_64_128, lambda: nn.Sequential(*cnn_32_64_128())),
     "lenet5": (lenet5, lambda: under("module", named(lenet5()))),
     "resnet-cifar": (resnet_cifar, ResNet),
 }
