@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use artifact::Sha256;
 
+#[cfg(feature = "pictures")]
 use crate::picture::PictureError;
 use crate::{DatasetFile, FetchError};
 
@@ -104,8 +105,17 @@ pub enum Error {
     },
 
     /// A file is not the picture that it should be.
+    #[cfg(feature = "pictures")]
     #[error(transparent)]
     Picture(#[from] PictureError),
+
+    /// A picture is to be read by a build that cannot.
+    #[cfg(not(feature = "pictures"))]
+    #[error("{}: this build reads no pictures (it lacks the feature `pictures`)", path.display())]
+    NoPictures {
+        /// The file.
+        path: PathBuf,
+    },
 
     /// A folder of pictures is not laid out as it should be.
     #[error("{}: {problem}", path.display())]

@@ -2,23 +2,9 @@
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
+use crate::Fit;
 use crate::picture::grey;
-
-/// How a picture of other proportions comes to the wanted ones.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Fit {
-    /// Height and width are scaled each for itself.
-    #[default]
-    Stretch,
-    /// What is too much, at both sides, is cut off.
-    Crop,
-    /// Black is added at both sides.
-    Pad,
-}
 
 /// The pixels of `picture` as `shape` [channels, height, width], row-major:
 /// [`grey`] with one channel, else red, green and blue.

@@ -21,20 +21,26 @@
 //! # }
 //! ```
 //!
+//! Without the feature `pictures`, no picture files are read, and `image` is not
+//! compiled.
+//!
 //! Architecture invariant: this crate knows neither Burn nor ONNX Runtime.
 
 pub mod augment;
 pub mod cifar10;
 mod error;
 mod fetch;
+#[cfg(feature = "pictures")]
 mod fit;
 mod folder;
 mod idx;
 mod image_folder;
+mod image_options;
 mod images;
 mod manifest;
 mod name;
 mod normalization;
+#[cfg(feature = "pictures")]
 pub mod picture;
 
 pub use error::{CifarError, Error, IdxError, LayoutError};
@@ -42,10 +48,12 @@ pub use fetch::{
     FetchError, Fetched, FetchedFile, Needed, Problem, Source, SourceError, Unmet, fetch,
     fetch_from,
 };
-pub use fit::{Fit, as_picture, fitted_pixels};
+#[cfg(feature = "pictures")]
+pub use fit::{as_picture, fitted_pixels};
 pub use folder::{DatasetFile, digest, holds_idx, load_split};
 pub use idx::Idx;
-pub use image_folder::{ImageFolder, ImageFolderOptions, TestSplit};
+pub use image_folder::ImageFolder;
+pub use image_options::{Fit, ImageFolderOptions, TestSplit};
 pub use images::{Images, Part, ShapeError, Split, SplitError};
 pub use name::{DatasetName, UnknownDataset};
 pub use normalization::{InvalidNormalization, Normalization};

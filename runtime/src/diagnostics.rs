@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use runtime::cli::{FIXABLE, UNEXPECTED, render};
 use runtime::{EvaluateError, MetadataError, SessionError, check, hint, library};
 
-use crate::commands::{eval, predict};
+use crate::commands::{Absent, eval, predict};
 
 /// Prints `error` to stderr and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
@@ -18,8 +18,8 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 /// Whether an error is one of those that say what the user did or lacks.
 fn is_known(error: &(dyn Error + 'static)) -> bool {
     error.is::<eval::Refusal>()
-        || error.is::<predict::Unusable>()
-        || error.is::<predict::SourceError>()
+        || error.is::<Absent>()
+        || predict::is_refusal(error)
         || error.is::<check::Error>()
         || error.is::<check::Mismatch>()
         || error.is::<EvaluateError>()
@@ -34,6 +34,9 @@ fn is_known(error: &(dyn Error + 'static)) -> bool {
 }
 
 fn advice(error: &(dyn Error + 'static)) -> Option<String> {
+    if error.is::<Absent>() {
+        return Some(Absent::HINT.to_owned());
+    }
     match error.downcast_ref::<eval::Refusal>() {
         Some(refusal) => refusal.hint(),
         None => hint(error),

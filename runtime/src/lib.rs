@@ -21,7 +21,8 @@
 //! ```
 //!
 //! Architecture invariant: this crate does not know Burn. It is small and
-//! builds quickly, so that it can be installed where models are served.
+//! builds quickly, so that it can be installed where models are served; more
+//! so without the features `pictures` and `plot`.
 
 pub mod bench;
 pub mod check;
@@ -33,8 +34,10 @@ pub mod inspect;
 pub mod library;
 pub mod metadata;
 pub mod output;
+#[cfg(feature = "pictures")]
 pub mod picture;
 mod predict;
+#[cfg(feature = "pictures")]
 pub mod prepare;
 mod progress;
 mod provider;

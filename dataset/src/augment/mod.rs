@@ -12,6 +12,7 @@ mod geometry;
 mod mix;
 mod random;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,8 @@ use geometry::Motion;
 use random::Random;
 
 /// Ranges of the changes. By default nothing changes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {
     /// Largest angle in degrees, either way.
@@ -48,7 +50,8 @@ pub struct Augment {
 }
 
 /// How often an image is mirrored, in [0, 1].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Flip {
     /// Left and right exchanged.
@@ -59,7 +62,8 @@ pub struct Flip {
 
 /// Elastic distortion (Simard, Steinkraus and Platt, 2003): displacements drawn
 /// from [-1, 1], smoothed by a Gaussian and multiplied.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Elastic {
     /// The factor, in pixels.
@@ -78,7 +82,8 @@ impl Default for Elastic {
 }
 
 /// Random erasing (Zhong et al., 2017): noise in a rectangle.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Erase {
     /// How often, in [0, 1].
@@ -100,7 +105,8 @@ impl Default for Erase {
 }
 
 /// How much of another image: its weight is drawn from Beta(alpha, alpha).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mix {
     /// In (0, 4]: near 0, images are hardly mixed; with 1, all weights are

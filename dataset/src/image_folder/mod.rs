@@ -5,7 +5,7 @@
 //! links are followed; names that start with a dot are left out, as are files
 //! that are no pictures by their ending. Memory is bounded: all pictures, once
 //! resized, take at most [`MAX_BYTES`], and those that are being decoded what
-//! [`picture`](crate::picture) says, one for each thread.
+//! `picture` says, one for each thread.
 
 mod cache;
 mod scan;
@@ -16,49 +16,14 @@ use std::sync::OnceLock;
 use artifact::Sha256;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use crate::picture;
-use crate::{Error, Fit, Images, LayoutError, Part, Split, fitted_pixels};
+use crate::{Error, ImageFolderOptions, Images, LayoutError, Part, Split};
 use scan::Listed;
 
 /// The most that all resized pictures may take.
 pub const MAX_BYTES: u64 = 4 << 30;
 /// The largest height and width that pictures are resized to.
 const MAX_SIDE: usize = 4096;
-
-/// What becomes of the pictures of a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ImageFolderOptions {
-    /// The size they are brought to: [channels, height, width], with one
-    /// channel for grey or three for colours.
-    pub shape: [usize; 3],
-    /// How other proportions come to those.
-    pub fit: Fit,
-    /// Which pictures are for the test, where there are no folders for that.
-    pub test: TestSplit,
-}
-
-/// Which pictures are for the test: a part of each class, chosen by their
-/// names and a seed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct TestSplit {
-    /// The part of each class, above 0; with 1, all are for the test.
-    pub fraction: f64,
-    /// The seed.
-    pub seed: u64,
-}
-
-impl Default for TestSplit {
-    fn default() -> Self {
-        Self {
-            fraction: 0.2,
-            seed: 1,
-        }
-    }
-}
 
 /// A folder of pictures, as it was when it was opened.
 #[derive(Debug)]
@@ -188,12 +153,7 @@ impl ImageFolder {
             .par_chunks_mut(self.image_len())
             .zip(pictures)
             .map(|(out, picture)| {
-                let decoded = picture::open(&picture.path)?;
-                out.copy_from_slice(&fitted_pixels(
-                    &decoded,
-                    self.options.shape,
-                    self.options.fit,
-                ));
+                out.copy_from_slice(&pixels_of(&picture.path, &self.options)?);
                 bar.inc(1);
                 Ok(())
             })
@@ -214,6 +174,20 @@ impl ImageFolder {
             .and_then(|images| Split::new(images, labels).ok())
             .expect("there are pixels for each picture")
     }
+}
+
+/// The pixels of the picture at `path`, brought to its size.
+#[cfg(feature = "pictures")]
+fn pixels_of(path: &Path, options: &ImageFolderOptions) -> Result<Vec<u8>, Error> {
+    let picture = crate::picture::open(path)?;
+    Ok(crate::fitted_pixels(&picture, options.shape, options.fit))
+}
+
+#[cfg(not(feature = "pictures"))]
+fn pixels_of(path: &Path, _: &ImageFolderOptions) -> Result<Vec<u8>, Error> {
+    Err(Error::NoPictures {
+        path: path.to_owned(),
+    })
 }
 
 fn check_options(options: &ImageFolderOptions) -> Result<(), LayoutError> {

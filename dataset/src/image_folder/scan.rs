@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 
-use super::TestSplit;
-use crate::{Error, LayoutError, Part};
+use crate::{Error, LayoutError, Part, TestSplit};
 
 /// Labels are bytes.
 const MAX_CLASSES: usize = 256;

@@ -1,5 +1,6 @@
 //! `runtime bench`: how fast a model runs.
 
+#[cfg_attr(not(feature = "plot"), path = "no_plot.rs")]
 mod plot;
 mod report;
 

@@ -3,6 +3,7 @@
 mod output;
 mod sources;
 
+use std::error::Error;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -15,8 +16,6 @@ use runtime::{ModelMetadata, Session, SessionOptions, library, predict};
 use super::eval;
 use output::Answer;
 use sources::Source;
-
-pub(crate) use sources::Error as SourceError;
 
 /// Tell what pictures show: PNG, JPEG or WebP, photographs of digits too
 #[derive(Debug, clap::Args)]
@@ -83,9 +82,14 @@ impl From<Choice> for Center {
 /// Some pictures, or all, about which nothing can be said.
 #[derive(Debug, thiserror::Error)]
 #[error("{failed} of {total} pictures cannot be used")]
-pub(crate) struct Unusable {
+struct Unusable {
     failed: usize,
     total: usize,
+}
+
+/// Whether an error is one of this command that the user can fix.
+pub(crate) fn is_refusal(error: &(dyn Error + 'static)) -> bool {
+    error.is::<Unusable>() || error.is::<sources::Error>()
 }
 
 /// Pictures that the model sees at once.

@@ -1,16 +1,10 @@
-//! Pictures in the terminal, by what it can show: Kitty's graphics, iTerm's
-//! inline images, Sixel, or two pixels in each character.
-//!
-//! Which one is told by the environment. Terminals can be asked, but one that
-//! does not answer (a recorder, a log viewer) would be waited for without end;
-//! so only those are asked that are known to answer.
+//! How a terminal shows pictures, by its environment. Terminals can be asked,
+//! but one that does not answer (a recorder, a log viewer) would be waited for
+//! without end.
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
-
-use image::DynamicImage;
-use viuer::Config;
+use std::io::{self, IsTerminal};
 
 /// The variable that names the protocol, where the environment misleads:
 /// `kitty`, `iterm`, `sixel`, `blocks` or `none`.
@@ -73,57 +67,6 @@ fn detect(variable: impl Fn(&str) -> Option<OsString>) -> Option<Protocol> {
     Some(Protocol::Blocks)
 }
 
-/// Shows `picture` where the cursor is, at most `columns` wide and no larger
-/// than the terminal, and ends the line; small pictures keep a cell for each
-/// column of pixels. Returns whether it was shown: see [`protocol`].
-///
-/// # Errors
-///
-/// When stdout cannot be written.
-pub fn show(picture: &DynamicImage, columns: u32) -> io::Result<bool> {
-    let Some(protocol) = protocol() else {
-        return Ok(false);
-    };
-    let (width, rows) = cells(
-        (picture.width(), picture.height()),
-        columns,
-        viuer::terminal_size(),
-    );
-    let config = Config {
-        absolute_offset: false,
-        width: Some(width),
-        height: Some(rows),
-        use_kitty: protocol == Protocol::Kitty,
-        use_iterm: protocol == Protocol::Iterm,
-        use_sixel: protocol == Protocol::Sixel,
-        ..Config::default()
-    };
-    io::stdout().flush()?;
-    match viuer::print(picture, &config) {
-        Ok(_) => {
-            if protocol == Protocol::Sixel {
-                // The cursor stays in the last row of the picture.
-                writeln!(io::stdout())?;
-            }
-            Ok(true)
-        }
-        Err(viuer::ViuError::Io(error)) => Err(error),
-        Err(error) => Err(io::Error::other(error)),
-    }
-}
-
-/// The cells that a picture of `pixels` (width, height) takes: as many columns
-/// as there are pixels or fit, and rows, which are twice as high, in proportion.
-fn cells(pixels: (u32, u32), columns: u32, (right, bottom): (u16, u16)) -> (u32, u32) {
-    let (width, height) = (f64::from(pixels.0.max(1)), f64::from(pixels.1.max(1)));
-    // A row is left for the prompt.
-    let rows = f64::from(bottom.saturating_sub(1).max(1));
-    let columns = f64::from(columns.min(u32::from(right)).max(1));
-    let scale = (columns / width).min(2.0 * rows / height).min(1.0);
-    let fit = |size: f64| (size * scale).round().max(1.0) as u32;
-    (fit(width), fit(height / 2.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,15 +113,5 @@ mod tests {
         assert_eq!(named("sixel"), Some(Protocol::Sixel));
         assert_eq!(named("blocks"), Some(Protocol::Blocks));
         assert_eq!(named("none"), None);
-    }
-
-    #[test]
-    fn pictures_fit_the_terminal_and_keep_their_proportions() {
-        assert_eq!(cells((28, 28), 80, (80, 24)), (28, 14));
-        assert_eq!(cells((28, 28), 14, (80, 24)), (14, 7));
-        assert_eq!(cells((400, 200), 80, (80, 24)), (80, 20));
-        assert_eq!(cells((200, 400), 80, (80, 24)), (23, 23));
-        assert_eq!(cells((1, 1000), 80, (80, 24)), (1, 23));
-        assert_eq!(cells((5, 5), 80, (0, 0)), (1, 1));
     }
 }
