@@ -11,6 +11,7 @@ pub mod history;
 pub mod interrupt;
 pub mod lock;
 pub mod plan;
+pub mod results;
 pub mod run;
 pub mod run_lock;
 mod stages;

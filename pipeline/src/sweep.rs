@@ -10,7 +10,9 @@ use serde_json::Value;
 use trainer::Summary;
 
 use crate::config::{Config, ConfigError, Document, Override, short_names};
+use crate::history::Evaluated;
 use crate::plan::{Action, Plan, plan};
+use crate::results;
 use crate::run::{Options, Pipeline};
 use crate::table::table;
 
@@ -96,7 +98,7 @@ impl Sweep {
     /// # Errors
     ///
     /// When results that should be there cannot be read.
-    pub fn results(&self) -> Result<Results, artifact::Error> {
+    pub fn results(&self) -> Result<Results, results::Error> {
         let runs = self.runs.iter().map(Run::result);
         let runs = runs.collect::<Result<Vec<_>, _>>()?;
         Ok(Results {
@@ -184,7 +186,7 @@ impl fmt::Display for Spread {
 }
 
 impl Run {
-    fn result(&self) -> Result<RunResult, artifact::Error> {
+    fn result(&self) -> Result<RunResult, results::Error> {
         let plan = &self.pipeline.plan;
         let done = self
             .pipeline
@@ -206,7 +208,7 @@ impl Run {
     }
 }
 
-fn validation_accuracy(plan: &Plan) -> Result<Option<f64>, artifact::Error> {
+fn validation_accuracy(plan: &Plan) -> Result<Option<f64>, results::Error> {
     let folder = plan.stages.iter().find_map(|stage| match &stage.action {
         Action::Train(train) => Some(&train.folder),
         _ => None,
@@ -214,11 +216,11 @@ fn validation_accuracy(plan: &Plan) -> Result<Option<f64>, artifact::Error> {
     let Some(folder) = folder else {
         return Ok(None);
     };
-    let summary: Summary = read_json(&folder.join(trainer::SUMMARY))?;
+    let summary: Summary = results::json(&folder.join(trainer::SUMMARY))?;
     Ok(Some(summary.best.validation_accuracy))
 }
 
-fn test_accuracy(plan: &Plan) -> Result<Option<f64>, artifact::Error> {
+fn test_accuracy(plan: &Plan) -> Result<Option<f64>, results::Error> {
     let file = plan.stages.iter().find_map(|stage| match &stage.action {
         Action::Eval(eval) => Some(&eval.file),
         _ => None,
@@ -226,15 +228,8 @@ fn test_accuracy(plan: &Plan) -> Result<Option<f64>, artifact::Error> {
     let Some(file) = file else {
         return Ok(None);
     };
-    let evaluation: Value = read_json(file)?;
-    Ok(evaluation["accuracy"].as_f64())
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, artifact::Error> {
-    let text = std::fs::read(path).map_err(artifact::Error::new("read", path))?;
-    serde_json::from_slice(&text)
-        .map_err(std::io::Error::other)
-        .map_err(artifact::Error::new("read", path))
+    let evaluated: Evaluated = results::json(file)?;
+    Ok(Some(evaluated.accuracy))
 }
 
 /// The runs that are done, by all their values but the seed, the best first.

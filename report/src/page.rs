@@ -193,8 +193,10 @@ fn times(times: &Times) -> Vec<(&'static str, String)> {
 fn verification(verification: &Verification) -> Vec<(&'static str, String)> {
     let grouped = |images: usize| grouped(images as u64);
     vec![
-        ("images", grouped(verification.images)),
-        ("equal labels", grouped(verification.equal_labels)),
+        (
+            "images, all with equal labels",
+            grouped(verification.images),
+        ),
         (
             "largest difference of two logits",
             scientific(verification.max_difference),

@@ -140,13 +140,12 @@ pub struct Link {
     pub to: usize,
 }
 
-/// How far the exported network differs from the trained one.
+/// How far the exported network differs from the trained one, where both give
+/// every image the same class.
 #[derive(Clone, Copy, Debug)]
 pub struct Verification {
     /// Images that both were given.
     pub images: usize,
-    /// Images to which both gave the same class.
-    pub equal_labels: usize,
     /// The largest difference between two logits.
     pub max_difference: f64,
     /// What was accepted.

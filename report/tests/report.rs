@@ -107,7 +107,6 @@ fn run<'a>(split: &'a Split, seconds: f64) -> Run<'a> {
         },
         verification: Some(Verification {
             images: 200,
-            equal_labels: 200,
             max_difference: 1.2e-6,
             tolerance: 1e-4,
         }),

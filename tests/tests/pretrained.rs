@@ -49,7 +49,7 @@ fn weights_without_epochs_are_exported_as_they_are() {
     assert_eq!(summary["best"]["epoch"], 0);
     assert_eq!(summary["best"]["validation_accuracy"], accuracy);
     assert_eq!(
-        workspace.json("runs/proof/verification.json")["equal_labels"],
+        workspace.json("runs/proof/verification.json")["images"],
         200
     );
     let message = stderr(&succeed(&mut workspace.run(&[])));

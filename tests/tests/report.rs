@@ -52,7 +52,7 @@ fn report_is_up_to_date_until_what_it_shows_changes() {
     let message = stderr(&succeed(&mut workspace.run(&["--set", "proof.images=50"])));
     assert!(message.contains("[page] report done"), "{message}");
     let page = String::from_utf8(workspace.read("runs/page/report.html")).unwrap();
-    assert!(page.contains("<dt>images</dt><dd>50</dd>"));
+    assert!(page.contains("<dt>images, all with equal labels</dt><dd>50</dd>"));
 
     std::fs::remove_file(workspace.path("runs/page/plots/loss.svg")).unwrap();
     let message = stderr(&succeed(&mut workspace.run(&["--set", "proof.images=50"])));

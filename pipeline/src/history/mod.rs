@@ -12,13 +12,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
-use serde::de::DeserializeOwned;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainer::{Summary, Timing};
 
 use crate::plan::{SETTINGS, TrainPlan};
+use crate::results;
 
 /// Of a training: its [`Names`].
 pub const NAMES: &str = "run.json";
@@ -84,11 +84,14 @@ struct Found {
 }
 
 /// Of an evaluation, what is told.
-#[derive(Clone, Copy, Deserialize)]
-struct Evaluated {
-    accuracy: f64,
-    loss: f64,
-    weights: Option<Sha256>,
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Evaluated {
+    /// The part of the test images that is answered rightly, 0 to 1.
+    pub accuracy: f64,
+    /// Mean cross-entropy, in nats.
+    pub loss: f64,
+    /// SHA-256 of the weights that were exported.
+    pub weights: Option<Sha256>,
 }
 
 impl Names {
@@ -128,7 +131,8 @@ impl Found {
         if folder.join(trainer::SUMMARY).is_file() {
             self.trainings.push(folder.to_owned());
         }
-        if let Some(evaluated) = read::<Evaluated>(&folder.join(EVALUATION))
+        // A folder may hold anything: what is no evaluation is passed over.
+        if let Ok(evaluated) = results::json::<Evaluated>(&folder.join(EVALUATION))
             && let Some(weights) = evaluated.weights
         {
             self.evaluations.insert(weights, evaluated);
@@ -150,10 +154,10 @@ impl Found {
 
 /// The run in `folder`, if its files tell of one that is done.
 fn run(folder: &Path, evaluations: &HashMap<Sha256, Evaluated>) -> Option<Run> {
-    let summary: Summary = read(&folder.join(trainer::SUMMARY))?;
-    let names: Names = read(&folder.join(NAMES))?;
-    let settings = fs::read(folder.join(SETTINGS)).ok()?;
-    let timing: Option<Timing> = read(&folder.join(trainer::TIMING));
+    let summary: Summary = results::json(&folder.join(trainer::SUMMARY)).ok()?;
+    let names: Names = results::json(&folder.join(NAMES)).ok()?;
+    let settings = artifact::read_at_most(&folder.join(SETTINGS), results::MAX_BYTES).ok()?;
+    let timing: Option<Timing> = results::json(&folder.join(trainer::TIMING)).ok();
     let weights = [trainer::BEST, trainer::LAST].map(|file| folder.join(file));
     let digests = weights.iter().filter_map(|file| Sha256::of_file(file).ok());
     let evaluated = digests.filter_map(|digest| evaluations.get(&digest)).next();
@@ -175,40 +179,69 @@ fn run(folder: &Path, evaluations: &HashMap<Sha256, Evaluated>) -> Option<Run> {
     })
 }
 
-/// A file as JSON; none where it is not there or says something else.
-fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&fs::read(path).ok()?).ok()
+/// The columns of a run's values, after that of its name.
+const VALUES: [&str; 7] = [
+    "model", "dataset", "accuracy", "loss", "seconds", "date", "settings",
+];
+
+impl Run {
+    /// As [`VALUES`].
+    fn values(&self) -> [String; 7] {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+        [
+            self.model.clone(),
+            self.dataset.clone(),
+            or_dash(self.accuracy.map(|part| format!("{:.2}%", 100.0 * part))),
+            or_dash(self.loss.map(|loss| format!("{loss:.4}"))),
+            or_dash(self.seconds.map(|seconds| format!("{seconds:.1}"))),
+            or_dash(self.date.as_ref().map(|date| date[..10].to_owned())),
+            self.digest.to_string()[..8].to_owned(),
+        ]
+    }
+}
+
+impl History {
+    /// The names; they are paths, which are copied, so that none is broken.
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.runs.iter().map(|run| run.name.display().to_string())
+    }
+
+    /// The lines of the table of values, the header first.
+    fn values(&self) -> Vec<String> {
+        let mut table = table(VALUES);
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        for run in &self.runs {
+            table.add_row(run.values());
+        }
+        for column in table.column_iter_mut().skip(2).take(3) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect()
+    }
 }
 
 impl fmt::Display for History {
+    /// A line for each run; in a terminal that is too narrow, a line for its
+    /// name and one for its values.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HEADER: [&str; 8] = [
-            "run", "model", "dataset", "accuracy", "loss", "seconds", "date", "settings",
-        ];
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-        let mut table = table(HEADER);
-        for run in &self.runs {
-            table.add_row([
-                run.name.display().to_string(),
-                run.model.clone(),
-                run.dataset.clone(),
-                or_dash(run.accuracy.map(|part| format!("{:.2}%", 100.0 * part))),
-                or_dash(run.loss.map(|loss| format!("{loss:.4}"))),
-                or_dash(run.seconds.map(|seconds| format!("{seconds:.1}"))),
-                or_dash(run.date.as_ref().map(|date| date[..10].to_owned())),
-                run.digest.to_string()[..8].to_owned(),
-            ]);
-        }
-        for (index, column) in table.column_iter_mut().enumerate() {
-            // Where there is little place, names are broken, and nothing else.
-            if index >= 3 {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-            if (3..6).contains(&index) {
-                column.set_cell_alignment(CellAlignment::Right);
+        let names: Vec<String> = ["run".to_owned()].into_iter().chain(self.names()).collect();
+        let length = |text: &String| text.chars().count();
+        let column = names.iter().map(length).max().unwrap_or_default();
+        let values = self.values();
+        let needed = column + 2 + values.iter().map(length).max().unwrap_or_default();
+        let narrow = Table::new()
+            .width()
+            .is_some_and(|width| needed > usize::from(width));
+        for (name, values) in names.iter().zip(&values) {
+            match narrow {
+                true => writeln!(f, "{name}\n  {values}")?,
+                false => writeln!(f, "{name:column$}  {values}")?,
             }
         }
-        write_table(f, &table)
+        Ok(())
     }
 }
 

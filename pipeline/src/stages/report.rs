@@ -1,19 +1,15 @@
 //! `report`: what was done, and what came of it, as an HTML page.
 
-use std::fs;
-use std::path::Path;
-
-use anyhow::Context as _;
 use artifact::Sha256;
 use dataset::{Part, Split};
 use report::{ClassMeasures, Epoch, Evaluation, Graph, Run, Sample, Section, Times, Verification};
 use runtime::{Inspection, ModelMetadata, Session, evaluate_each, library, softmax};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use trainer::{EpochRecord, Summary, Timing};
 
 use crate::config::Weights;
 use crate::plan::{EvalPlan, ReportPlan, TrainPlan};
+use crate::results;
 use crate::stages::{Context, eval, graph, verify};
 
 /// How many training images are shown, and how many of a class.
@@ -27,7 +23,7 @@ pub(super) fn run(plan: &ReportPlan, context: &Context) -> anyhow::Result<()> {
     let mut session = eval::session(&plan.eval, &library)?;
     let test = dataset.load(Part::Test)?;
     let (found, probabilities) = answers(&mut session, &plan.eval, &test)?;
-    let summary: Summary = read(&train.folder.join(trainer::SUMMARY))?;
+    let summary: Summary = results::json(&train.folder.join(trainer::SUMMARY))?;
     let trained_on = train.dataset.load(Part::Train)?;
 
     let report = Run {
@@ -54,11 +50,6 @@ pub(super) fn run(plan: &ReportPlan, context: &Context) -> anyhow::Result<()> {
         false => println!("{}", page.display()),
     }
     Ok(())
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    let bytes = fs::read(path).map_err(artifact::Error::new("read", path))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("{} cannot be used", path.display()))
 }
 
 /// What the ONNX answers: its evaluation, and the probabilities of each image.
@@ -95,22 +86,17 @@ fn evaluation(found: runtime::Evaluation, test: &Split, probabilities: Vec<f32>)
     }
 }
 
-fn history(train: &TrainPlan) -> anyhow::Result<Vec<Epoch>> {
-    let path = train.folder.join(trainer::METRICS);
-    let text = fs::read_to_string(&path).map_err(artifact::Error::new("read", &path))?;
-    let epoch = |line: &str| {
-        let record: EpochRecord = serde_json::from_str(line)
-            .with_context(|| format!("{} cannot be used", path.display()))?;
-        Ok(Epoch {
-            epoch: record.epoch,
-            train_loss: record.train_loss,
-            train_accuracy: record.train_accuracy,
-            validation_loss: record.validation_loss,
-            validation_accuracy: record.validation_accuracy,
-            learning_rate: record.learning_rate,
-        })
+fn history(train: &TrainPlan) -> Result<Vec<Epoch>, results::Error> {
+    let records = results::json_lines(&train.folder.join(trainer::METRICS))?;
+    let epoch = |record: EpochRecord| Epoch {
+        epoch: record.epoch,
+        train_loss: record.train_loss,
+        train_accuracy: record.train_accuracy,
+        validation_loss: record.validation_loss,
+        validation_accuracy: record.validation_accuracy,
+        learning_rate: record.learning_rate,
     };
-    text.lines().map(epoch).collect()
+    Ok(records.into_iter().map(epoch).collect())
 }
 
 /// The first training images of each class.
@@ -150,14 +136,13 @@ fn exported(session: &Session) -> Graph {
     }
 }
 
-fn verification(plan: &ReportPlan) -> anyhow::Result<Option<Verification>> {
+fn verification(plan: &ReportPlan) -> Result<Option<Verification>, results::Error> {
     let Some(verify) = &plan.verify else {
         return Ok(None);
     };
-    let found: verify::Verification = read(&verify.file)?;
+    let found: verify::Verification = results::json(&verify.file)?;
     Ok(Some(Verification {
         images: found.images,
-        equal_labels: found.equal_labels,
         max_difference: found.max_difference,
         tolerance: found.tolerance,
     }))
@@ -165,7 +150,7 @@ fn verification(plan: &ReportPlan) -> anyhow::Result<Option<Verification>> {
 
 /// What it took, as far as that is known: it is no part of the results.
 fn times(train: &TrainPlan, evaluation: &runtime::Evaluation) -> Times {
-    let timing: Option<Timing> = read(&train.folder.join(trainer::TIMING)).ok();
+    let timing: Option<Timing> = results::json(&train.folder.join(trainer::TIMING)).ok();
     let speed = |timing: &Timing| {
         let epochs = timing.epochs.iter();
         epochs.map(|epoch| epoch.images_per_second).collect()

@@ -10,6 +10,7 @@ mod idx;
 mod memory;
 mod onnx_file;
 mod pictures;
+mod results;
 mod signature;
 mod weights;
 mod yaml;
@@ -29,6 +30,8 @@ fn there_are_hundreds_of_them() {
         onnx_file::tensors(),
         pictures::cifar(),
         pictures::pictures(),
+        results::evaluations(),
+        results::metrics(),
         signature::cases(),
         signature::keys(),
         weights::pytorch(),
