@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
 
-use tests::{REST, Workspace, digits, onnx_runtime, refuse, stderr, succeed};
+use assert_cmd::Command;
+use tests::{REST, Workspace, digits, refuse, stderr, succeed};
 
 /// Dropout, augmentation, running statistics and a checkpoint every few steps:
 /// all that a checkpoint must hold.
@@ -62,18 +63,21 @@ fn undisturbed() -> BTreeMap<PathBuf, Vec<u8>> {
     artefacts(&workspace)
 }
 
-/// `pipeline run` as a process that can be killed.
-fn start(workspace: &Workspace, threads: u64) -> Child {
-    let program = workspace.pipeline(&[]).get_program().to_owned();
-    Process::new(program)
-        .current_dir(workspace.path(""))
-        .args(["run", "--ort-lib"])
-        .arg(onnx_runtime())
-        .env("RAYON_NUM_THREADS", threads.to_string())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+/// `command` as a process that can be killed, with what it says to people.
+fn start(command: &Command) -> Child {
+    let mut process = Process::new(command.get_program());
+    process.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => process.env(name, value),
+            None => process.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        process.current_dir(folder);
+    }
+    let process = process.stdout(Stdio::null()).stderr(Stdio::piped());
+    process.spawn().unwrap()
 }
 
 /// xorshift64: another point each time, the same in each run of the tests.
@@ -95,14 +99,14 @@ fn killed_runs_leave_nothing_torn_and_end_as_undisturbed_ones() {
         // Alternately in the middle of a write, and at any time.
         loop {
             let threads = 1 + killed % 2;
+            let mut command = workspace.run(&[]);
+            command.env("RAYON_NUM_THREADS", threads.to_string());
             let done = if random(&mut state).is_multiple_of(2) {
                 let point = 1 + random(&mut state) % 40;
-                let mut command = workspace.run(&[]);
                 command.env("BURNISH_FAULT", format!("kill:{point}"));
-                command.env("RAYON_NUM_THREADS", threads.to_string());
                 command.output().unwrap().status.success()
             } else {
-                let mut child = start(&workspace, threads);
+                let mut child = start(&command);
                 std::thread::sleep(Duration::from_millis(random(&mut state) % 400));
                 child.kill().unwrap();
                 child.wait().unwrap().success()
@@ -163,20 +167,9 @@ fn first_signal_saves_a_checkpoint_and_exits_with_130() {
     for signal in ["-INT", "-TERM"] {
         let workspace = workspace();
         let epochs = ["--set", "fit.epochs=3000", "--set", "fit.schedule=constant"];
-        let program = workspace.pipeline(&[]).get_program().to_owned();
-        let child = Process::new(program)
-            .current_dir(workspace.path(""))
-            .args([
-                "run",
-                "--stage",
-                "fit",
-                "--set",
-                "fit.early_stopping.patience=3000",
-            ])
-            .args(epochs)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let patience = ["--set", "fit.early_stopping.patience=3000"];
+        let mut command = workspace.pipeline(&["run", "--stage", "fit"]);
+        let child = start(command.args(patience).args(epochs));
         let metrics = workspace.path("runs/fit/metrics.jsonl");
         while !metrics.exists() {
             std::thread::sleep(Duration::from_millis(20));
@@ -216,14 +209,7 @@ fn second_run_says_who_holds_the_folder_or_waits() {
         "--set",
         "fit.early_stopping.patience=60",
     ];
-    let program = workspace.pipeline(&[]).get_program().to_owned();
-    let mut first = Process::new(program)
-        .current_dir(workspace.path(""))
-        .args(["run", "--stage", "fit"])
-        .args(long)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut first = start(workspace.pipeline(&["run", "--stage", "fit"]).args(long));
     let metrics = workspace.path("runs/fit/metrics.jsonl");
     while !metrics.exists() {
         std::thread::sleep(Duration::from_millis(20));
@@ -243,21 +229,10 @@ fn second_run_says_who_holds_the_folder_or_waits() {
 fn eight_runs_at_once_make_one_result() {
     let expected = undisturbed();
     let workspace = workspace();
-    let mut runs: Vec<_> = (0..8)
-        .map(|_| {
-            let program = workspace.pipeline(&[]).get_program().to_owned();
-            Process::new(program)
-                .current_dir(workspace.path(""))
-                .args(["run", "--wait", "--ort-lib"])
-                .arg(onnx_runtime())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    for run in &mut runs {
-        assert!(run.wait().unwrap().success());
+    let runs: Vec<Child> = (0..8).map(|_| start(&workspace.run(&["--wait"]))).collect();
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
     }
     assert!(artefacts(&workspace) == expected);
 }
