@@ -217,6 +217,16 @@ impl Action {
             Self::Report(plan) => report::FILES.map(|file| plan.folder.join(file)).to_vec(),
         }
     }
+
+    /// Which of them is JSON that says what was found.
+    pub fn results(&self) -> Option<PathBuf> {
+        match self {
+            Self::Train(plan) => Some(plan.folder.join(trainer::SUMMARY)),
+            Self::Verify(plan) => Some(plan.file.clone()),
+            Self::Eval(plan) => Some(plan.file.clone()),
+            Self::Dataset(_) | Self::Export(_) | Self::Report(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use serde::Serialize;
+
 use crate::config::{ConfigError, Document, Override};
 use crate::interrupt::Interrupts;
 use crate::lock::{self, Lock, Reason};
@@ -44,6 +46,42 @@ impl Options {
     /// the stage that was asked for, the last of those that are wanted.
     fn forces(&self, index: usize, target: Option<usize>) -> bool {
         self.force && (self.stage.is_none() || target == Some(index))
+    }
+}
+
+/// What became of a stage.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Its name.
+    pub stage: String,
+    /// What kind it is of.
+    pub kind: &'static str,
+    /// Whether it ran; else it was up to date.
+    pub ran: bool,
+    /// Why it ran.
+    pub reason: Option<String>,
+    /// How long that took.
+    pub seconds: Option<f64>,
+    /// The files that it made, or a dataset's folder.
+    pub outputs: Vec<PathBuf>,
+    /// The one of them that says what was found: of a training, a verification
+    /// or an evaluation.
+    #[serde(skip)]
+    pub results: Option<PathBuf>,
+}
+
+impl Outcome {
+    fn of(stage: &Stage, run: Option<(Reason, f64)>) -> Self {
+        let (reason, seconds) = run.unzip();
+        Self {
+            stage: stage.name.clone(),
+            kind: stage.action.kind(),
+            ran: reason.is_some(),
+            reason: reason.map(|reason| reason.to_string()),
+            seconds,
+            outputs: stage.action.outputs(),
+            results: stage.action.results(),
+        }
     }
 }
 
@@ -115,12 +153,12 @@ impl Pipeline {
     }
 
     /// Runs the stages that are not up to date, and records each when it is
-    /// done. Returns how many ran.
+    /// done. Returns what became of all that are wanted, in order.
     ///
     /// # Errors
     ///
     /// The first stage that fails; what was done before it stays done.
-    pub fn run(&mut self, options: &Options) -> anyhow::Result<usize> {
+    pub fn run(&mut self, options: &Options) -> anyhow::Result<Vec<Outcome>> {
         let _lock = match self.pending(options)?.is_empty() {
             true => None,
             // Another run may have recorded stages until it let go.
@@ -133,7 +171,7 @@ impl Pipeline {
         };
         let wanted = self.wanted(options)?;
         let target = wanted.last().copied();
-        let mut ran = 0;
+        let mut outcomes = Vec::new();
         for index in wanted {
             let stage = &self.plan.stages[index];
             let reason = options
@@ -142,6 +180,7 @@ impl Pipeline {
                 .or_else(|| self.lock.reason(&self.plan, stage));
             let Some(reason) = reason else {
                 announce(stage, "is up to date");
+                outcomes.push(Outcome::of(stage, None));
                 continue;
             };
             announce(stage, &format!("runs: {reason}"));
@@ -157,13 +196,11 @@ impl Pipeline {
             stages::run(&stage.action, &context)
                 .map_err(|error| error.context(format!("stage `{}` failed", stage.name)))?;
             self.lock.record(&self.plan, stage, &self.lock_path)?;
-            announce(
-                stage,
-                &format!("done in {:.1} s", started.elapsed().as_secs_f64()),
-            );
-            ran += 1;
+            let seconds = started.elapsed().as_secs_f64();
+            announce(stage, &format!("done in {seconds:.1} s"));
+            outcomes.push(Outcome::of(stage, Some((reason, seconds))));
         }
-        Ok(ran)
+        Ok(outcomes)
     }
 
     /// Positions of the stages that the options ask for, in order.

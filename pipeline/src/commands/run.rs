@@ -3,9 +3,16 @@
 use std::path::PathBuf;
 
 use pipeline::interrupt::Interrupts;
-use pipeline::run::{Options, Pipeline};
+use pipeline::lock::Reason;
+use pipeline::plan::Stage;
+use pipeline::results;
+use pipeline::run::{Options, Outcome, Pipeline};
 use pipeline::sweep::Sweep;
-use runtime::output::print;
+use runtime::output::{print, print_json};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::status::State;
 
 /// Run the stages that are not up to date
 #[derive(Debug, clap::Args)]
@@ -30,6 +37,17 @@ pub(crate) struct Args {
     /// ONNX Runtime's library [default: searched for, else fetched once]
     #[arg(long, value_name = "PATH")]
     ort_lib: Option<PathBuf>,
+    /// Print what became of the stages as JSON; of a `matrix`, the results of its runs
+    #[arg(long)]
+    json: bool,
+}
+
+/// What became of a stage, with what it found.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    results: Option<Value>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -39,38 +57,74 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         force: args.force,
         fresh: args.fresh,
         wait: args.wait,
-        brief: sweep.is_some(),
+        brief: args.json || sweep.is_some(),
         ort_lib: args.ort_lib.clone(),
         interrupts: Interrupts::watch()?,
     };
     if let Some(mut sweep) = sweep {
         if args.dry_run {
-            for run in &sweep.runs {
-                println!("{}", run.name);
-                print_pending(&run.pipeline, &options)?;
-            }
-            return Ok(());
+            let runs = sweep.runs.iter();
+            let runs = runs.map(|run| (Some(run.name.as_str()), &run.pipeline));
+            return dry_run(runs, &options, args.json);
         }
         sweep.run(&options)?;
-        return print(&sweep.results()?, false);
+        return print(&sweep.results()?, args.json);
     }
     let mut pipeline = Pipeline::open(&args.target.file, &args.target.overrides)?;
     if args.dry_run {
-        return print_pending(&pipeline, &options);
+        return dry_run([(None, &pipeline)], &options, args.json);
     }
-    if pipeline.run(&options)? == 0 {
+    let outcomes = pipeline.run(&options)?;
+    if !outcomes.iter().any(|outcome| outcome.ran) {
         eprintln!("nothing to do: everything is up to date");
     }
-    Ok(())
+    match args.json {
+        true => print_json(&told(&outcomes)?),
+        false => Ok(()),
+    }
 }
 
-fn print_pending(pipeline: &Pipeline, options: &Options) -> anyhow::Result<()> {
-    let pending = pipeline.pending(options)?;
-    for (stage, reason) in &pending {
+fn told(outcomes: &[Outcome]) -> Result<Vec<Told<'_>>, results::Error> {
+    let told = outcomes.iter().map(|outcome| {
+        let results = outcome.results.as_deref().map(results::json);
+        Ok(Told {
+            outcome,
+            results: results.transpose()?,
+        })
+    });
+    told.collect()
+}
+
+/// Says of each pipeline what would run.
+fn dry_run<'a>(
+    pipelines: impl IntoIterator<Item = (Option<&'a str>, &'a Pipeline)>,
+    options: &Options,
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut states = Vec::new();
+    for (run, pipeline) in pipelines {
+        let pending = pipeline.pending(options)?;
+        if json {
+            let pending = pending.into_iter();
+            states.extend(pending.map(|(stage, reason)| State::of(run, stage, Some(reason))));
+            continue;
+        }
+        if let Some(run) = run {
+            println!("{run}");
+        }
+        print_pending(&pending);
+    }
+    match json {
+        true => print_json(&states),
+        false => Ok(()),
+    }
+}
+
+fn print_pending(pending: &[(&Stage, Reason)]) {
+    for (stage, reason) in pending {
         println!("{} would run: {reason}", stage.name);
     }
     if pending.is_empty() {
         println!("nothing would run: everything is up to date");
     }
-    Ok(())
 }

@@ -1,7 +1,10 @@
 //! `pipeline sign`: a signature that says who made a model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use artifact::Sha256;
+use runtime::output::print_json;
+use serde::Serialize;
 use signing::{PrivateKey, sign};
 
 /// Sign a model with a key of your own (OpenSSF model signing)
@@ -16,6 +19,18 @@ pub(crate) struct Args {
     /// Where to write the signature [default: MODEL.onnx.sig]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was signed, for programs.
+#[derive(Serialize)]
+struct Signed<'a> {
+    model: &'a Path,
+    signature: &'a Path,
+    /// The SHA-256 of the public key's PEM.
+    key: Sha256,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -25,6 +40,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let key = PrivateKey::read(&args.key)?;
     sign(&args.model, &output, &key)?.write(&output)?;
+    if args.json {
+        return print_json(&Signed {
+            model: &args.model,
+            signature: &output,
+            key: key.public().digest(),
+        });
+    }
     eprintln!(
         "wrote {}; whoever has your public key can check it with\n  \
          runtime verify-signature {} --signature {0} --key PUBLIC.pem",

@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 /// A stage, for programs.
 #[derive(Serialize)]
-struct State {
+pub(crate) struct State {
     /// The run of a `matrix` that it is part of.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<String>,
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.json {
         let states = runs
             .iter()
-            .flat_map(|(name, run)| states(name.as_ref(), run));
+            .flat_map(|(name, run)| states(name.as_deref(), run));
         return print_json(&states.collect::<Vec<_>>());
     }
     for (name, pipeline) in &runs {
@@ -57,15 +57,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn states(run: Option<&String>, pipeline: &Pipeline) -> Vec<State> {
-    let state = |(stage, reason): (&Stage, Option<Reason>)| State {
-        run: run.cloned(),
-        stage: stage.name.clone(),
-        kind: stage.action.kind(),
-        up_to_date: reason.is_none(),
-        reason: reason.map(|reason| reason.to_string()),
-    };
-    pipeline.status().into_iter().map(state).collect()
+impl State {
+    /// Of `stage` in a run of a `matrix` or of the pipeline itself, with the
+    /// reason if it has to run.
+    pub(crate) fn of(run: Option<&str>, stage: &Stage, reason: Option<Reason>) -> Self {
+        Self {
+            run: run.map(str::to_owned),
+            stage: stage.name.clone(),
+            kind: stage.action.kind(),
+            up_to_date: reason.is_none(),
+            reason: reason.map(|reason| reason.to_string()),
+        }
+    }
+}
+
+fn states(run: Option<&str>, pipeline: &Pipeline) -> Vec<State> {
+    let status = pipeline.status().into_iter();
+    status
+        .map(|(stage, reason)| State::of(run, stage, reason))
+        .collect()
 }
 
 fn print(pipeline: &Pipeline) {
