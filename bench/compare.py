@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import yaml
@@ -35,6 +36,9 @@ OPTIMIZERS = {
     "cnn-8-16-32-64-64": ({"adam": {}}, 0.001),
 }
 BATCH = 64
+# Seconds that a process trains before it is measured: threads that have slept come back slowly to
+# cores of their own.
+WARM_UP = 0.5
 # Losses of the first steps, before rounding has had time to grow.
 COMPARED_STEPS = 5
 LARGEST_DIFFERENCE = 1e-3
@@ -70,6 +74,11 @@ class Worker:
         if not line:
             raise RuntimeError(f"{self.name} on {self.threads} threads ended")
         return json.loads(line)
+
+    def warm_up(self):
+        started = time.monotonic()
+        while time.monotonic() - started < WARM_UP:
+            self.ask({"steps": 5})
 
     def end(self):
         self.process.stdin.close()
@@ -158,6 +167,7 @@ def measure(name, arguments):
     sgemm = {worker.threads: [] for worker in workers}
     for _ in range(arguments.rounds):
         for worker in workers:
+            worker.warm_up()
             answer = worker.ask({"steps": arguments.steps})
             times[worker] += answer["milliseconds"]
             processor[worker].append(answer["processor"] / arguments.steps)

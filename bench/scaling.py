@@ -39,9 +39,9 @@ def time_of_step(worker_class, name, description, rounds):
     """The best of all steps: what the machine does besides must not look like growth."""
     worker = worker_class(name, description, CORES)
     steps = max(3, IMAGES // description["batch"])
-    worker.ask({"steps": 3})
     times = []
     for _ in range(rounds):
+        worker.warm_up()
         times += worker.ask({"steps": steps})["milliseconds"]
     worker.end()
     return min(times)

@@ -11,8 +11,9 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use dataset::{DatasetName, Normalization, Part, Split};
+use kernels::cross_entropy;
 use models::{Architecture, LayerSpec, ModelSpec, Network};
-use trainer::{Batch, Batches, DeviceName, Settings, Validation, cross_entropy};
+use trainer::{Batch, Batches, DeviceName, Settings, Validation};
 
 use crate::Job;
 

@@ -9,12 +9,13 @@
 //!
 //! # Inside
 //!
-//! - `attach` makes the kernels operations of Burn; `block` and `linear` fall back to Burn's own.
+//! - `attach` makes the kernels operations of Burn; `block`, `linear` and `cross_entropy` fall
+//!   back to Burn's own.
 //! - `forward` and `backward` run a batch in parallel. Square kernels of several channels go
 //!   through `winograd`, the others through `convolution`; their gradients are computed by the
 //!   method `dense` (convolutions) or, behind max-pooling, `sparse` (only the places that were
 //!   picked).
-//! - `fully_connected` computes a linear layer.
+//! - `fully_connected` computes a linear layer, `softmax` the loss.
 //! - `region` plans a convolution so that zero padding costs nothing; `tile` and `patch` are the
 //!   arithmetic, written once over `lanes` and compiled for each instruction set of `isa`.
 //! - `pool` finds the largest of each window; `update` steps the weights.
@@ -29,6 +30,7 @@ mod attach;
 mod backward;
 mod block;
 mod convolution;
+mod cross_entropy;
 mod dense;
 mod forward;
 mod fully_connected;
@@ -46,6 +48,7 @@ mod pool;
 mod reference;
 mod region;
 mod scratch;
+mod softmax;
 mod sparse;
 mod switch;
 #[cfg(test)]
@@ -57,6 +60,7 @@ mod update;
 mod winograd;
 
 pub use block::{Conv2dBlock, conv2d_block};
+pub use cross_entropy::cross_entropy;
 pub use linear::linear;
 pub use memory::keep_freed_memory;
 pub use switch::{enabled, fused_calls, set_enabled};

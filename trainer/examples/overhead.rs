@@ -14,10 +14,9 @@ use burn::data::dataloader::DataLoader;
 use burn::module::Module;
 use burn::optim::{GradientsParams, SgdConfig};
 use dataset::{DatasetName, Normalization, Part, Split};
+use kernels::cross_entropy;
 use models::Architecture;
-use trainer::{
-    Batches, DeviceName, Job, Optimizer, Settings, Validation, cross_entropy, resolve_device,
-};
+use trainer::{Batches, DeviceName, Job, Optimizer, Settings, Validation, resolve_device};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);

@@ -4,11 +4,11 @@ use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::Bytes;
 use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
+use kernels::cross_entropy;
 use models::Network;
 
 use crate::Error;
 use crate::loader::{Batch, Mixed};
-use crate::loss::cross_entropy;
 
 /// A network with its loss.
 #[derive(Module, Debug)]

@@ -1,6 +1,7 @@
 //! The kernels as operations of Burn's `flex` backend, with and without autodiff.
 
 pub(crate) mod conv2d;
+pub(crate) mod cross_entropy;
 pub(crate) mod linear;
 
 use burn::tensor::{DType, Tensor, TensorData};
