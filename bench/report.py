@@ -121,17 +121,61 @@ def plot(scaling, path):
     figure.savefig(path, metadata={"Date": None})
 
 
+def recipe_line(row):
+    """One training of a recipe in a line."""
+    results = [
+        f"{name} {row[side][-1]['accuracy']:.2%} in {seconds(row[side]):.1f} s"
+        for side, name in [("burnish", "Burnish"), ("pytorch", "PyTorch")]
+    ]
+    return f"{row['recipe']}, seed {row['seed']}: {', '.join(results)}"
+
+
+def seconds(epochs):
+    return sum(epoch["seconds"] for epoch in epochs)
+
+
+def recipes_table(rows):
+    """Accuracy after the last epoch, mean of the seeds; seconds of training, median."""
+    lines = [
+        "| recipe | seeds | accuracy | PyTorch | training s | PyTorch | PyTorch / Burnish |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name in dict.fromkeys(row["recipe"] for row in rows):
+        trainings = [row for row in rows if row["recipe"] == name]
+        accuracy, time = {}, {}
+        for side in ["burnish", "pytorch"]:
+            ends = [row[side][-1]["accuracy"] for row in trainings]
+            accuracy[side] = statistics.mean(ends)
+            time[side] = statistics.median(seconds(row[side]) for row in trainings)
+        seeds = ", ".join(str(row["seed"]) for row in trainings)
+        lines.append(
+            f"| `{name}` | {seeds} | {accuracy['burnish']:.2%} | {accuracy['pytorch']:.2%} "
+            f"| {time['burnish']:.1f} | {time['pytorch']:.1f} "
+            f"| {time['pytorch'] / time['burnish']:.2f}× |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def heading(title, machine, command):
+    return (
+        f"# {title}\n\n{machine['processor']}, {machine['cores']} cores, PyTorch "
+        f"{machine['pytorch']}, {machine['system']}; load average at the end "
+        f"{machine['load']:.1f}. Written by `{command}`.\n\n"
+    )
+
+
+def write_recipes(results, folder):
+    text = heading("Recipes", results["machine"], "bench/run --recipes")
+    (folder / "recipes.md").write_text(text + recipes_table(results["trainings"]))
+    (folder / "recipes.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
 def write(results, folder):
-    machine = results["machine"]
     names = dict.fromkeys(row["network"] for row in results["steps"])
     tables = [
         table([row for row in results["steps"] if row["network"] == name]) for name in names
     ]
-    text = (
-        f"# Training speed\n\n{machine['processor']}, {machine['cores']} cores, PyTorch "
-        f"{machine['pytorch']}, {machine['system']}; load average at the end "
-        f"{machine['load']:.1f}. Written by `bench/run`.\n\n" + "\n".join(tables)
-    )
+    text = heading("Training speed", results["machine"], "bench/run") + "\n".join(tables)
     if "scaling" in results:
         text += "\n" + scaling_table(results["scaling"]) + "\n![scaling](scaling.svg)\n"
     (folder / "results.md").write_text(text)

@@ -12,46 +12,15 @@ import resource
 import struct
 import sys
 import time
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn.functional import cross_entropy
 
+from torch_network import network, optimizer, split
+
 BATCHES = 32
-
-
-def layer(layer, names, channels, size):
-    """The module of a layer of models/zoo, its name there, and the shape behind it."""
-    kind, settings = (layer, {}) if isinstance(layer, str) else next(iter(layer.items()))
-    if kind == "conv2d":
-        kernel, padding = settings["kernel"], settings.get("padding", 0)
-        module = nn.Conv2d(channels, settings["channels"], kernel, padding=padding)
-        channels, size = settings["channels"], size + 2 * padding - kernel + 1
-        prefix = "conv"
-    elif kind == "linear":
-        module, channels, size = nn.Linear(channels * size * size, settings), settings, 1
-        prefix = "fc"
-    elif kind == "max_pool":
-        module, size, prefix = nn.MaxPool2d(settings), size // settings, "pool"
-    elif kind == "relu":
-        module, prefix = nn.ReLU(), "relu"
-    elif kind == "flatten":
-        module, prefix = nn.Flatten(), "flatten"
-    else:
-        raise ValueError(f"layer {kind} is not part of the benchmark")
-    names[prefix] = names.get(prefix, 0) + 1
-    return f"{prefix}{names[prefix]}", module, channels, size
-
-
-def network(spec):
-    modules, names, channels, size = OrderedDict(), {}, 1, 28
-    for description in json.loads(spec)["layers"]:
-        name, module, channels, size = layer(description, names, channels, size)
-        modules[name] = module
-    return nn.Sequential(modules)
 
 
 def safetensors(path):
@@ -68,23 +37,13 @@ def safetensors(path):
     return tensors
 
 
-def idx(path, header):
-    return torch.from_numpy(np.fromfile(path, np.uint8)[header:])
-
-
 class Training:
     def __init__(self, job, compiled):
         self.job, self.compiled = job, compiled
-        folder = Path(job["data"])
-        self.parts = {
-            part: (
-                idx(folder / f"{part}-images-idx3-ubyte", 16).reshape(-1, 1, 28, 28),
-                idx(folder / f"{part}-labels-idx1-ubyte", 8),
-            )
-            for part in ["train", "t10k"]
-        }
+        self.layers = json.loads(job["network"])["layers"]
+        self.parts = {part: split(job["data"], part) for part in ["train", "t10k"]}
         torch.manual_seed(1)
-        self.start(network(job["network"]))
+        self.start(network(self.layers))
         size = job["batch"]
         self.batches = [
             self.batch("train", torch.arange(i * size, (i + 1) * size)) for i in range(BATCHES)
@@ -93,11 +52,7 @@ class Training:
     def start(self, plain):
         self.plain, self.next = plain, 0
         self.network = torch.compile(plain) if self.compiled else plain
-        ((rule, settings),) = self.job["optimizer"].items()
-        rules = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-        self.optimizer = rules[rule](
-            plain.parameters(), lr=self.job["rate"], fused=True, **settings
-        )
+        self.optimizer = optimizer(plain, self.job["optimizer"], self.job["rate"])
 
     def batch(self, part, members):
         images, labels = self.parts[part]
@@ -121,7 +76,7 @@ class Training:
         return milliseconds, losses
 
     def epoch(self):
-        self.start(network(self.job["network"]))
+        self.start(network(self.layers))
         size, loss = self.job["batch"], torch.zeros(())
         started = time.perf_counter()
         for members in torch.randperm(60_000).split(size):
@@ -148,7 +103,7 @@ def sgemm(size):
 def answer(training, command):
     ((kind, value),) = command.items() if isinstance(command, dict) else [(command, None)]
     if kind == "weights":
-        plain = network(training.job["network"])
+        plain = network(training.layers)
         plain.load_state_dict(safetensors(value))
         training.start(plain)
         return {}
