@@ -3,20 +3,24 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Most threads that are kept awake beside the one that works.
-const MOST_AWAKE: usize = 7;
+/// Most threads that are kept awake: to tell all of many of each step would take longer.
+const MOST_AWAKE: usize = 16;
 
-/// Runs `work` on the first of the threads that compute, and keeps others awake until it ends.
+/// Runs `work` on the first of the threads that compute, and keeps the others awake until it ends;
+/// where there are many, runs it on the caller's.
 ///
 /// A step is parallel and serial by turns, some tens of microseconds each. A thread that fell
 /// asleep in the serial part would come too late for the parallel one: to be woken takes as long.
 ///
-/// It is always the same thread because Burn keeps what batch normalisation has seen thread by
-/// thread, until somebody asks for it.
+/// For the same caller it is always the same thread, because Burn keeps what batch normalisation has
+/// seen thread by thread, until somebody asks for it.
 ///
 /// # Panics
 /// If `work` does.
 pub fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if rayon::current_num_threads() > MOST_AWAKE {
+        return work();
+    }
     let task = Mutex::new((Some(work), None));
     let ended = AtomicBool::new(false);
     rayon::broadcast(|context| match context.index() {
@@ -25,8 +29,7 @@ pub fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
             let mut task = task.lock().unwrap_or_else(PoisonError::into_inner);
             task.1 = task.0.take().map(|work| work());
         }
-        1..=MOST_AWAKE => help(&ended),
-        _ => {}
+        _ => help(&ended),
     });
     let (_, result) = task.into_inner().unwrap_or_else(PoisonError::into_inner);
     result.expect("the first thread has worked")

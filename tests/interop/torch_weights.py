@@ -49,6 +49,7 @@ STEMS = {
     BatchNorm2d: "bn",
     ReLU: "relu",
     MaxPool2d: "pool",
+    Dropout: "dropout",
     Flatten: "flatten",
     Linear: "fc",
     Residual: "res",
