@@ -51,8 +51,6 @@ pub(crate) struct Epochs {
     pub(crate) validation: Batches,
     /// With autodiff.
     pub(crate) device: Device,
-    /// Whether the device is the CPU.
-    pub(crate) on_cpu: bool,
     pub(crate) seed: u64,
     pub(crate) epochs: usize,
     /// Epochs without a lower validation loss after which it stops.
@@ -114,7 +112,7 @@ impl Epochs {
         step: impl FnOnce() -> T + Send,
         gather: impl FnOnce() -> Option<NextBatch> + Send,
     ) -> (T, Option<NextBatch>) {
-        if self.on_cpu {
+        if self.device == Device::flex() {
             kernels::awake(|| rayon::join(step, gather))
         } else {
             (step(), gather())

@@ -248,7 +248,6 @@ fn run(
         train: train.clone(),
         validation: validation.clone(),
         device: autodiff.clone(),
-        on_cpu: *device == Device::flex(),
         seed: settings.seed,
         epochs: settings.epochs,
         patience: settings.early_stopping.map(|stop| stop.patience),
