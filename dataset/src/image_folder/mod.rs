@@ -8,13 +8,15 @@
 //! `picture` says, one for each thread.
 
 mod cache;
+#[cfg(feature = "pictures")]
+mod decode;
 mod scan;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use artifact::Sha256;
-use indicatif::{ProgressBar, ProgressStyle};
+#[cfg(feature = "pictures")]
 use rayon::prelude::*;
 
 use crate::{Error, ImageFolderOptions, Images, LayoutError, Part, Split};
@@ -127,8 +129,12 @@ impl ImageFolder {
             return Ok(digests);
         }
         let digest = |picture: &Listed| Ok(Sha256::of_file(&picture.path)?);
+        #[cfg(feature = "pictures")]
+        let pictures = self.pictures.par_iter();
+        #[cfg(not(feature = "pictures"))]
+        let pictures = self.pictures.iter();
         // In order, so that the same file is named each time.
-        let results: Vec<Result<Sha256, Error>> = self.pictures.par_iter().map(digest).collect();
+        let results: Vec<Result<Sha256, Error>> = pictures.map(digest).collect();
         let digests = results.into_iter().collect::<Result<_, _>>()?;
         Ok(self.digests.get_or_init(|| digests))
     }
@@ -145,24 +151,10 @@ impl ImageFolder {
         self.options.shape.iter().product()
     }
 
+    /// Decodes the pictures of `part`.
     fn decode(&self, part: Part) -> Result<Split, Error> {
-        let pictures = self.of_part(part);
-        let mut pixels = vec![0; pictures.len() * self.image_len()];
-        let bar = decoding_bar(part, pictures.len());
-        let failed = pixels
-            .par_chunks_mut(self.image_len())
-            .zip(pictures)
-            .map(|(out, picture)| {
-                out.copy_from_slice(&pixels_of(&picture.path, &self.options)?);
-                bar.inc(1);
-                Ok(())
-            })
-            .find_map_first(Result::err);
-        bar.finish_and_clear();
-        match failed {
-            Some(error) => Err(error),
-            None => Ok(self.split(part, pixels)),
-        }
+        let pixels = decode::pixels(self.of_part(part), part, &self.options)?;
+        Ok(self.split(part, pixels))
     }
 
     /// `pixels` with the labels of `part`.
@@ -176,18 +168,23 @@ impl ImageFolder {
     }
 }
 
-/// The pixels of the picture at `path`, brought to its size.
-#[cfg(feature = "pictures")]
-fn pixels_of(path: &Path, options: &ImageFolderOptions) -> Result<Vec<u8>, Error> {
-    let picture = crate::picture::open(path)?;
-    Ok(crate::fitted_pixels(&picture, options.shape, options.fit))
-}
-
+/// In place of `decode` where no picture can be read.
 #[cfg(not(feature = "pictures"))]
-fn pixels_of(path: &Path, _: &ImageFolderOptions) -> Result<Vec<u8>, Error> {
-    Err(Error::NoPictures {
-        path: path.to_owned(),
-    })
+mod decode {
+    use super::{Error, ImageFolderOptions, Listed, Part};
+
+    pub(super) fn pixels(
+        pictures: &[Listed],
+        _: Part,
+        _: &ImageFolderOptions,
+    ) -> Result<Vec<u8>, Error> {
+        match pictures.first() {
+            Some(picture) => Err(Error::NoPictures {
+                path: picture.path.clone(),
+            }),
+            None => Ok(Vec::new()),
+        }
+    }
 }
 
 fn check_options(options: &ImageFolderOptions) -> Result<(), LayoutError> {
@@ -206,14 +203,4 @@ fn check_options(options: &ImageFolderOptions) -> Result<(), LayoutError> {
     } else {
         Err(LayoutError::Fraction(fraction))
     }
-}
-
-/// indicatif hides it unless stderr is a terminal.
-fn decoding_bar(part: Part, pictures: usize) -> ProgressBar {
-    let style = "{msg:16} [{bar:30}] {pos}/{len} {per_sec}";
-    ProgressBar::new(pictures as u64)
-        .with_style(
-            ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        )
-        .with_message(format!("{part} pictures"))
 }
