@@ -11,6 +11,7 @@ mod erase;
 mod geometry;
 mod mix;
 mod random;
+mod resample;
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -257,7 +258,7 @@ pub struct Augmented<'a> {
 /// Memory that one thread uses for one image after the other.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    resampling: geometry::Scratch,
+    resampling: resample::Scratch,
     other: Vec<u8>,
 }
 
@@ -298,14 +299,14 @@ impl Augmented<'_> {
         &self,
         index: u32,
         random: &mut Random,
-        scratch: &mut geometry::Scratch,
+        scratch: &mut resample::Scratch,
         out: &mut [u8],
     ) {
         let images = self.split.images();
         let source = images.image(index as usize);
         let shape = images.image_shape();
         let motion = Motion::draw(self.augment, shape, random);
-        geometry::resample(
+        resample::resample(
             source,
             shape,
             &motion,
