@@ -34,7 +34,10 @@ OPTIMIZERS = {
     "lenet5": ({"adam": {}}, 0.001),
     "cnn-16-32-32-64": ({"adam": {}}, 0.001),
     "cnn-8-16-32-64-64": ({"adam": {}}, 0.001),
+    "resnet-cifar": ({"sgd": {"momentum": 0.9}}, 0.001),
 }
+# Those that are measured unless others are named: `resnet-cifar` alone takes as long.
+TUTORIALS = [name for name in OPTIMIZERS if name != "resnet-cifar"]
 BATCH = 64
 # Seconds that a process trains before it is measured: threads that have slept come back slowly to
 # cores of their own.
@@ -85,31 +88,43 @@ class Worker:
         self.process.wait()
 
 
-def gflop(layers, batch):
-    """Arithmetic of a step: a product and a sum for each weight and place, forward, for the
-    weights' gradient and, from the second layer on, for the input's; products with padding are
-    left out."""
-    channels, size, total, first = 1, 28, 0, True
+def products(layers, shape):
+    """Products of a weight with a value, layer by layer, for one image, and the shape behind
+    them; products with padding are left out."""
+    counts = []
     for layer in layers:
         kind, settings = (layer, None) if isinstance(layer, str) else next(iter(layer.items()))
-        products = 0
+        channels, size = shape
         if kind == "conv2d":
             kernel, padding = settings["kernel"], settings.get("padding", 0)
-            out = size + 2 * padding - kernel + 1
+            stride = settings.get("stride", 1)
+            out = (size + 2 * padding - kernel) // stride + 1
             inside = sum(
-                0 <= place + tap - padding < size for place in range(out) for tap in range(kernel)
+                0 <= place * stride + tap - padding < size
+                for place in range(out)
+                for tap in range(kernel)
             )
-            products = inside**2 * channels * settings["channels"]
-            channels, size = settings["channels"], out
+            counts.append(inside**2 * channels * settings["channels"])
+            shape = settings["channels"], out
+        elif kind == "residual":
+            shortcut, _ = products(settings.get("shortcut", []), shape)
+            body, shape = products(settings["body"], shape)
+            counts += body + shortcut
         elif kind == "max_pool":
-            size //= settings
+            shape = channels, size // settings
+        elif kind == "global_avg_pool":
+            shape = channels, 1
         elif kind == "linear":
-            products = channels * size * size * settings
-            channels, size = settings, 1
-        if products:
-            total += products * (2 if first else 3)
-            first = False
-    return 2 * total * batch / 1e9
+            counts.append(channels * size * size * settings)
+            shape = settings, 1
+    return counts, shape
+
+
+def gflop(layers, batch):
+    """Arithmetic of a step: a product and a sum for each weight and place, forward, for the
+    weights' gradient and, from the second layer on, for the input's."""
+    counts, _ = products(layers, (1, 28))
+    return 2 * (3 * sum(counts) - counts[0]) * batch / 1e9
 
 
 def job(layers, batch, optimizer, rate):
@@ -211,7 +226,7 @@ def measure(name, arguments):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("networks", nargs="*", default=list(OPTIMIZERS))
+    parser.add_argument("networks", nargs="*", default=TUTORIALS)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--steps", type=int, default=20, help="of each implementation in a round")
     parser.add_argument("--epochs", type=int, default=3)

@@ -15,21 +15,47 @@ def named(description):
     return (description, {}) if isinstance(description, str) else next(iter(description.items()))
 
 
+class Residual(nn.Module):
+    """body(x) + shortcut(x); an empty shortcut is x itself."""
+
+    def __init__(self, body, shortcut):
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x):
+        return self.body(x) + self.shortcut(x)
+
+
+def convolution(settings, channels, size):
+    """The module, and the size behind it."""
+    kernel, padding = settings["kernel"], settings.get("padding", 0)
+    stride, bias = settings.get("stride", 1), settings.get("bias", True)
+    module = nn.Conv2d(channels, settings["channels"], kernel, stride, padding, bias=bias)
+    if padding != "same":
+        size = (size + 2 * padding - kernel) // stride + 1
+    return module, size
+
+
 def layer(description, names, channels, size):
     """The module of a layer of models/zoo, its name there, and the shape behind it."""
     kind, settings = named(description)
-    if kind == "conv2d" and settings.keys() <= {"channels", "kernel", "padding"}:
-        kernel, padding = settings["kernel"], settings.get("padding", 0)
-        module = nn.Conv2d(channels, settings["channels"], kernel, padding=padding)
-        channels = settings["channels"]
-        if padding != "same":
-            size += 2 * padding - kernel + 1
-        prefix = "conv"
+    if kind == "conv2d" and settings.keys() <= {"channels", "kernel", "padding", "stride", "bias"}:
+        module, size = convolution(settings, channels, size)
+        channels, prefix = settings["channels"], "conv"
+    elif kind == "batch_norm" and not settings:
+        module, prefix = nn.BatchNorm2d(channels), "bn"
+    elif kind == "residual":
+        shortcut, *_ = sequential(settings.get("shortcut", []), channels, size)
+        body, channels, size = sequential(settings["body"], channels, size)
+        module, prefix = Residual(body, shortcut), "res"
     elif kind == "linear" and isinstance(settings, int):
         module, channels, size = nn.Linear(channels * size * size, settings), settings, 1
         prefix = "fc"
     elif kind == "max_pool" and isinstance(settings, int):
         module, size, prefix = nn.MaxPool2d(settings), size // settings, "pool"
+    elif kind == "global_avg_pool":
+        module, size = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), 1
+        prefix = "global_pool"
     elif kind == "dropout" and isinstance(settings, float):
         module, prefix = nn.Dropout(settings), "dropout"
     elif kind == "relu":
@@ -42,13 +68,19 @@ def layer(description, names, channels, size):
     return f"{prefix}{names[prefix]}", module, channels, size
 
 
-def network(layers):
-    """For images of 1×28×28."""
-    modules, names, channels, size = OrderedDict(), {}, 1, 28
+def sequential(layers, channels, size):
+    """The layers as one module, and the shape behind it."""
+    modules, names = OrderedDict(), {}
     for description in layers:
         name, module, channels, size = layer(description, names, channels, size)
         modules[name] = module
-    return nn.Sequential(modules)
+    return nn.Sequential(modules), channels, size
+
+
+def network(layers):
+    """For images of 1×28×28."""
+    module, *_ = sequential(layers, 1, 28)
+    return module
 
 
 def optimizer(network, description, rate):

@@ -82,6 +82,7 @@ class Training:
         for members in torch.randperm(60_000).split(size):
             loss += self.step(*self.batch("train", members))
         correct = 0
+        self.network.eval()
         with torch.no_grad():
             for members in torch.arange(10_000).split(size):
                 images, targets = self.batch("t10k", members)

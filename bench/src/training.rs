@@ -13,6 +13,7 @@ use burn::tensor::Device;
 use dataset::{DatasetName, Normalization, Part, Split};
 use kernels::cross_entropy;
 use models::{Architecture, LayerSpec, ModelSpec, Network};
+use serde_saphyr::Spanned;
 use trainer::{Batch, Batches, DeviceName, Settings, Validation};
 
 use crate::Job;
@@ -42,12 +43,6 @@ impl Training {
         let load = |part| DatasetName::Mnist.load(&job.data, part).map(Arc::new);
         let (train, test) = (load(Part::Train)?, load(Part::Test)?);
         let spec: ModelSpec = serde_saphyr::from_str(&job.network)?;
-        let convolution = |layer: &LayerSpec| matches!(layer, LayerSpec::Conv2d { .. });
-        let convolutions = spec
-            .layers
-            .iter()
-            .filter(|layer| convolution(&layer.value))
-            .count();
         let architecture = spec.resolve(train.images().image_shape())?;
         let device = Device::flex();
         device.seed(1);
@@ -66,7 +61,7 @@ impl Training {
             optimizer: job.optimizer.init(),
             batches: batches.iter().collect::<Result<_, _>>()?,
             step: 0,
-            convolutions,
+            convolutions: convolutions(&spec.layers),
             job,
             architecture,
             train,
@@ -150,4 +145,14 @@ impl Training {
         std::fs::remove_dir_all(&folder).context("removing the weights of the epoch")?;
         Ok((seconds, summary.last.validation_accuracy))
     }
+}
+
+/// Convolutions among the layers, also those within blocks.
+fn convolutions(layers: &[Spanned<LayerSpec>]) -> usize {
+    let count = |layer: &Spanned<LayerSpec>| match &layer.value {
+        LayerSpec::Conv2d(_) => 1,
+        LayerSpec::Residual(block) => convolutions(&block.body) + convolutions(&block.shortcut),
+        _ => 0,
+    };
+    layers.iter().map(count).sum()
 }

@@ -3,19 +3,21 @@
 //! [`conv2d_block`] computes a convolution with what usually follows it (bias, ReLU, 2×2
 //! max-pooling) in one pass, forward and backward, several times faster than the separate
 //! operations of Burn's `flex` backend. On every other device, and while a graph is captured, it
-//! is the separate operations. [`linear`] is a linear layer with ReLU in the same way. [`SgdStep`] and [`AdamStep`] update weights in place.
+//! is the separate operations. [`batch_norm_train`] and [`linear`] are batch normalisation and a
+//! linear layer with ReLU in the same way. [`SgdStep`] and [`AdamStep`] update weights in place.
 //!
 //! Results don't depend on the number of threads, to the last bit.
 //!
 //! # Inside
 //!
-//! - `attach` makes the kernels operations of Burn; `block`, `linear` and `cross_entropy` fall
-//!   back to Burn's own.
+//! - `attach` makes the kernels operations of Burn; `block`, `batch_norm`, `linear` and
+//!   `cross_entropy` fall back to Burn's own.
 //! - `forward` and `backward` run a batch in parallel. Square kernels of several channels go
 //!   through `winograd`, the others through `convolution`; their gradients are computed by the
 //!   method `dense` (convolutions) or, behind max-pooling, `sparse` (only the places that were
 //!   picked).
-//! - `fully_connected` computes a linear layer, `softmax` the loss.
+//! - `fully_connected` computes a linear layer, `normalization` a batch normalisation, `softmax`
+//!   the loss.
 //! - `region` plans a convolution so that zero padding costs nothing; `tile` and `patch` are the
 //!   arithmetic, written once over `lanes` and compiled for each instruction set of `isa`.
 //! - `pool` finds the largest of each window; `update` steps the weights.
@@ -28,6 +30,7 @@
 
 mod attach;
 mod backward;
+mod batch_norm;
 mod block;
 mod convolution;
 mod cross_entropy;
@@ -41,6 +44,7 @@ mod lanes;
 mod linear;
 mod magnitude;
 mod memory;
+mod normalization;
 mod pack;
 mod patch;
 mod pool;
@@ -59,6 +63,7 @@ mod transpose;
 mod update;
 mod winograd;
 
+pub use batch_norm::{batch_norm, batch_norm_train};
 pub use block::{Conv2dBlock, conv2d_block};
 pub use cross_entropy::cross_entropy;
 pub use linear::linear;

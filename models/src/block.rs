@@ -1,10 +1,13 @@
 //! Layers that the CPU computes as one: a convolution with the ReLU and the
-//! 2×2 max-pooling that follow it, a linear layer with its ReLU.
+//! 2×2 max-pooling that follow it, a batch normalisation or a linear layer with
+//! its ReLU.
 
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::MaxPool2d;
-use burn::nn::{Linear, PaddingConfig2d};
-use kernels::{Conv2dBlock, conv2d_block, linear};
+use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use kernels::{Conv2dBlock, batch_norm, batch_norm_train, conv2d_block, linear};
 
 use crate::layer::{Activation, Layer};
 
@@ -12,6 +15,8 @@ use crate::layer::{Activation, Layer};
 pub(crate) enum Block<'a> {
     /// A convolution with the ReLU and the pooling that follow it.
     Conv2d(&'a Conv2d, Conv2dBlock),
+    /// A batch normalisation, and whether ReLU follows.
+    BatchNorm(&'a BatchNorm, bool),
     /// A linear layer, and whether ReLU follows.
     Linear(&'a Linear, bool),
 }
@@ -24,6 +29,7 @@ impl<'a> Block<'a> {
         };
         let relu = matches!(rest, [(_, Layer::Relu), ..]);
         match first {
+            Layer::BatchNorm(norm) => Some(Self::BatchNorm(norm, relu)),
             Layer::Linear(linear) => Some(Self::Linear(linear, relu)),
             Layer::Conv2d(conv) => {
                 let settings = settings(conv, relu, &rest[usize::from(relu)..])?;
@@ -39,7 +45,7 @@ impl<'a> Block<'a> {
             Self::Conv2d(_, settings) => {
                 1 + usize::from(settings.relu) + usize::from(settings.max_pool)
             }
-            Self::Linear(_, relu) => 1 + usize::from(*relu),
+            Self::BatchNorm(_, relu) | Self::Linear(_, relu) => 1 + usize::from(*relu),
         }
     }
 
@@ -51,6 +57,13 @@ impl<'a> Block<'a> {
                 let weight = conv.weight.val();
                 Activation::Maps(conv2d_block(x.maps("conv2d"), weight, bias, settings))
             }
+            Self::BatchNorm(norm, with_relu) => x.map(
+                |maps| normalized(norm, maps, *with_relu),
+                |vectors| {
+                    let out = norm.forward(vectors);
+                    if *with_relu { relu(out) } else { out }
+                },
+            ),
             Self::Linear(layer, relu) => {
                 let bias = layer.bias.as_ref().map(|bias| bias.val());
                 let weight = layer.weight.val();
@@ -58,6 +71,24 @@ impl<'a> Block<'a> {
             }
         }
     }
+}
+
+/// [`BatchNorm::forward`], with ReLU if it is asked for.
+fn normalized(norm: &BatchNorm, x: Tensor<4>, with_relu: bool) -> Tensor<4> {
+    let device = x.device();
+    let [gamma, beta] = [&norm.gamma, &norm.beta].map(|parameter| parameter.val());
+    let running = [&norm.running_mean, &norm.running_var];
+    if !(device.is_autodiff() && norm.training.is_enabled()) {
+        let known = running.map(|running| running.value().to_device(&device));
+        return batch_norm(x, [gamma, beta], known, norm.epsilon, with_relu);
+    }
+    let result = batch_norm_train(x, gamma, beta, norm.epsilon, with_relu);
+    for (running, seen) in running.into_iter().zip([result.mean, result.variance]) {
+        let before = running.value_sync().to_device(&device);
+        let after = before * (1.0 - norm.momentum) + seen.detach() * norm.momentum;
+        running.update(after.detach());
+    }
+    result.output
 }
 
 /// The block of a convolution, whether ReLU follows, and the layers behind that.

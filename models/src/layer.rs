@@ -41,7 +41,7 @@ pub(crate) enum Activation {
 
 impl Activation {
     /// Applies a function that keeps the shape, whatever the rank.
-    fn map(
+    pub(crate) fn map(
         self,
         maps: impl FnOnce(Tensor<4>) -> Tensor<4>,
         vectors: impl FnOnce(Tensor<2>) -> Tensor<2>,

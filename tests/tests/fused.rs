@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor};
 use dataset::{Normalization, Part, Split};
 use exporter::{Exporter, dims};
 use kernels::{cross_entropy, fused_calls, set_enabled};
-use models::{Architecture, Network};
+use models::{Architecture, ModelSpec, Network};
 use tests::fixture;
 use trainer::{Batches, Optimizer};
 
@@ -62,13 +62,35 @@ fn losses(architecture: &Architecture, network: Network, images: &Arc<Split>) ->
         .collect()
 }
 
+const INPUT: [usize; 3] = [1, 28, 28];
+
 fn networks() -> impl Iterator<Item = (&'static str, Architecture)> {
-    let input = [1, 28, 28];
     let networks = models::BUILT_IN.into_iter();
-    networks
-        .filter(move |network| network.input == input)
-        .map(move |network| (network.name, network.spec().resolve(input).unwrap()))
+    networks.map(|network| (network.name, network.spec().resolve(INPUT).unwrap()))
 }
+
+/// Networks whose training does not enlarge what is rounded off: the built-in ones but for the
+/// twenty layers of `resnet-cifar`, and one with batch normalisation.
+fn steady_networks() -> impl Iterator<Item = (&'static str, Architecture)> {
+    let spec: ModelSpec = serde_saphyr::from_str(NORMALIZED).unwrap();
+    networks()
+        .filter(|(name, _)| *name != "resnet-cifar")
+        .chain([("normalized", spec.resolve(INPUT).unwrap())])
+}
+
+const NORMALIZED: &str = "
+layers:
+  - conv2d: { channels: 8, kernel: 3, stride: 2, bias: false }
+  - batch_norm
+  - relu
+  - residual:
+      body:
+        - conv2d: { channels: 8, kernel: 3, padding: 1 }
+        - batch_norm
+  - relu
+  - global_avg_pool
+  - linear: 10
+";
 
 #[test]
 fn training_goes_the_same_way_with_and_without_the_fused_kernels() {
@@ -76,7 +98,7 @@ fn training_goes_the_same_way_with_and_without_the_fused_kernels() {
     let classes = 10;
     let images = Arc::new(dataset::load_split(&fixture(), Part::Train, classes).unwrap());
     let device = Device::flex();
-    for (name, architecture) in networks() {
+    for (name, architecture) in steady_networks() {
         device.seed(1);
         let network = architecture.init(&device.clone().autodiff()).materialize();
         let fused = with_kernels(true, || losses(&architecture, network.clone(), &images));

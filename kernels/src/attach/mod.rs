@@ -1,5 +1,6 @@
 //! The kernels as operations of Burn's `flex` backend, with and without autodiff.
 
+pub(crate) mod batch_norm;
 pub(crate) mod conv2d;
 pub(crate) mod cross_entropy;
 pub(crate) mod linear;
