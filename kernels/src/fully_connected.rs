@@ -208,3 +208,95 @@ fn multiply(
 fn places<const N: usize>(first: usize, step: usize) -> [usize; N] {
     std::array::from_fn(|row| (first + row) * step)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tests::cases;
+
+    /// Values from -1 to 1 from a small generator.
+    fn values(mut state: u64, len: usize) -> Vec<f32> {
+        let mut next = || {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    #[track_caller]
+    fn assert_close(found: &[f32], expected: &[f64]) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(
+                (f64::from(*found) - expected).abs() < 1e-4,
+                "{found}, not {expected}"
+            );
+        }
+    }
+
+    /// `start + a · b` in `f64`, for `a(row, step)` and `b(step, column)`.
+    fn product(
+        [rows, steps, columns]: [usize; 3],
+        start: impl Fn(usize) -> f32,
+        a: impl Fn(usize, usize) -> f32,
+        b: impl Fn(usize, usize) -> f32,
+    ) -> Vec<f64> {
+        let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        places
+            .map(|(row, column)| {
+                let term = |step| f64::from(a(row, step)) * f64::from(b(step, column));
+                f64::from(start(column)) + (0..steps).map(term).sum::<f64>()
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(cases(100))]
+
+        #[test]
+        fn every_instruction_set_computes_the_formula(
+            sizes in [1_usize..40, 1..50, 1..70],
+            relu: bool,
+            seed: u64,
+        ) {
+            let [rows, inputs, outputs] = sizes;
+            let sizes = Sizes { rows, inputs, outputs, relu };
+            let x = values(seed, rows * inputs);
+            let weights = values(seed ^ 1, inputs * outputs);
+            let bias = values(seed ^ 2, outputs);
+            let grad = values(seed ^ 3, rows * outputs);
+            let x_at = |row: usize, input: usize| x[row * inputs + input];
+            let weight = |input: usize, output: usize| weights[input * outputs + output];
+            let mut expected = product([rows, inputs, outputs], |o| bias[o], x_at, weight);
+            if relu {
+                expected.iter_mut().for_each(|value| *value = value.max(0.0));
+            }
+            for isa in Isa::available() {
+                let out = forward(isa, &sizes, &x, &weights, Some(&bias));
+                assert_close(&out, &expected);
+
+                let passed = |row: usize, output: usize| {
+                    let place = row * outputs + output;
+                    if relu && out[place] <= 0.0 { 0.0 } else { grad[place] }
+                };
+                let masked = masked(isa, &sizes, &grad, relu.then_some(&out));
+                assert_close(
+                    &Transposed::new(isa, &sizes, &weights).input_gradient(isa, &sizes, &masked),
+                    &product([rows, outputs, inputs], |_| 0.0, passed, |o, i| weight(i, o)),
+                );
+                assert_close(
+                    &weight_gradient(isa, &sizes, &x, &masked),
+                    &product([inputs, rows, outputs], |_| 0.0, |i, row| x_at(row, i), passed),
+                );
+                assert_close(
+                    &bias_gradient(isa, &sizes, &masked),
+                    &product([1, rows, outputs], |_| 0.0, |_, _| 1.0, passed),
+                );
+            }
+        }
+    }
+}

@@ -4,14 +4,16 @@
 //! max-pooling) in one pass, forward and backward, several times faster than the separate
 //! operations of Burn's `flex` backend. On every other device, and while a graph is captured, it
 //! is the separate operations. [`batch_norm_train`] and [`linear`] are batch normalisation and a
-//! linear layer with ReLU in the same way. [`SgdStep`] and [`AdamStep`] update weights in place.
+//! linear layer with ReLU in the same way, and [`cross_entropy`] the loss. [`SgdStep`] and
+//! [`AdamStep`] update weights in place.
 //!
 //! Results don't depend on the number of threads, to the last bit.
 //!
 //! # Inside
 //!
 //! - `attach` makes the kernels operations of Burn; `block`, `batch_norm`, `linear` and
-//!   `cross_entropy` fall back to Burn's own.
+//!   `cross_entropy` fall back to Burn's own. All else knows slices of `f32` alone: without the
+//!   feature `burn` it compiles, with its tests, in seconds.
 //! - `forward` and `backward` run a batch in parallel. Square kernels of several channels go
 //!   through `winograd`, the others through `convolution`; their gradients are computed by the
 //!   method `dense` (convolutions) or, behind max-pooling, `sparse` (only the places that were
@@ -24,15 +26,24 @@
 //! - `pack` and `transpose` bring Burn's planes into pixels and back; `scratch` keeps buffers.
 //!
 //! This is the one crate that may use `unsafe`: for vector instructions behind checked slices, for
-//! aligned buffers and for one setting of the C library's allocator.
+//! aligned buffers and for one setting of the C library's allocator. `kernels/memcheck` and
+//! `kernels/sanitize` run its tests under Valgrind and AddressSanitizer.
 
 #![allow(unsafe_code)]
+#![cfg_attr(
+    not(feature = "burn"),
+    allow(dead_code, reason = "only `attach` and tests call the arithmetic")
+)]
 
+#[cfg(feature = "burn")]
 mod attach;
 mod backward;
+#[cfg(feature = "burn")]
 mod batch_norm;
+#[cfg(feature = "burn")]
 mod block;
 mod convolution;
+#[cfg(feature = "burn")]
 mod cross_entropy;
 mod dense;
 mod forward;
@@ -41,6 +52,7 @@ mod geometry;
 mod gradient;
 mod isa;
 mod lanes;
+#[cfg(feature = "burn")]
 mod linear;
 mod magnitude;
 mod memory;
@@ -63,11 +75,17 @@ mod transpose;
 mod update;
 mod winograd;
 
+#[cfg(feature = "burn")]
+pub use attach::update::can_update;
+#[cfg(feature = "burn")]
 pub use batch_norm::{batch_norm, batch_norm_train};
+#[cfg(feature = "burn")]
 pub use block::{Conv2dBlock, conv2d_block};
+#[cfg(feature = "burn")]
 pub use cross_entropy::cross_entropy;
+#[cfg(feature = "burn")]
 pub use linear::linear;
 pub use memory::keep_freed_memory;
 pub use switch::{enabled, fused_calls, set_enabled};
 pub use threads::awake;
-pub use update::{AdamStep, SgdStep, can_update};
+pub use update::{AdamStep, SgdStep};

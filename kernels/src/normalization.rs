@@ -406,7 +406,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(crate::tests::cases(64))]
 
         #[test]
         fn every_instruction_set_normalizes_by_the_formula(case in cases()) {

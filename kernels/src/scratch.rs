@@ -18,8 +18,16 @@ thread_local! {
     static KEPT: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Buffers a thread keeps; more are freed.
-const MOST_KEPT: usize = 16;
+/// Buffers a thread keeps; more are freed. Where the code checks itself none is, so that memory
+/// checkers see where each ends.
+const MOST_KEPT: usize = if cfg!(debug_assertions) { 0 } else { 16 };
+
+/// What new buffers hold: where the code checks itself, what spreads when it is used.
+const UNSPECIFIED: f32 = if cfg!(debug_assertions) {
+    f32::NAN
+} else {
+    0.0
+};
 
 /// A buffer of values that goes back to the thread's store when it is dropped.
 pub(crate) struct Buffer {
@@ -35,7 +43,7 @@ impl Buffer {
             .with_borrow_mut(|kept| best_fit(kept, count).map(|i| kept.swap_remove(i)))
             .unwrap_or_default();
         if lines.len() < count {
-            lines.resize(count, Line([0.0; LINE]));
+            lines.resize(count, Line([UNSPECIFIED; LINE]));
         }
         Buffer { lines, len }
     }

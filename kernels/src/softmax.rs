@@ -1,7 +1,5 @@
 //! Cross-entropy of softmax and its gradient, row by row.
 
-use burn::tensor::{Int, Tensor};
-use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 /// Samples that one task takes.
@@ -18,17 +16,13 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    /// Those of logits `[samples, classes]`; `None` where they don't fit, which Burn's own
-    /// operations report.
+    /// Those of logits `[samples, classes]`; `None` where they don't fit.
     pub(crate) fn new(
-        logits: &FlexTensor,
-        targets: &Tensor<1, Int>,
+        classes: impl Iterator<Item = i64>,
+        [samples, count]: [usize; 2],
         smoothing: f64,
     ) -> Option<Targets> {
-        let [samples, count] = logits.layout().shape().dims();
-        let classes: Vec<usize> = targets
-            .to_data()
-            .iter::<i64>()
+        let classes: Vec<usize> = classes
             .map(|class| usize::try_from(class).ok().filter(|&class| class < count))
             .collect::<Option<_>>()?;
         (samples > 0 && classes.len() == samples).then_some(Targets {
@@ -108,4 +102,69 @@ pub(crate) fn gradient(mut probabilities: Vec<f32>, targets: &Targets, grad: &[f
         }
     }
     probabilities
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const CLASSES: usize = 7;
+
+    /// The losses' formula, in `f64`.
+    fn formula(logits: &[f64], targets: &Targets) -> Vec<f64> {
+        let rows = logits.chunks_exact(CLASSES).zip(&targets.classes);
+        rows.map(|(row, &class)| {
+            let sum: f64 = row.iter().map(|z| z.exp()).sum();
+            let log_p: Vec<f64> = row.iter().map(|z| z - sum.ln()).collect();
+            let mean = log_p.iter().sum::<f64>() / CLASSES as f64;
+            let smoothing = f64::from(targets.smoothing);
+            -(1.0 - smoothing) * log_p[class] - smoothing * mean
+        })
+        .collect()
+    }
+
+    #[test]
+    fn losses_are_the_formula_and_gradients_its_differences() {
+        const STEP: f64 = 1e-5;
+        // More samples than one task takes.
+        let samples = TASK_ROWS + 3;
+        let logits: Vec<f32> = (0..samples * CLASSES)
+            .map(|i| (i * i % 31) as f32 / 4.0 - 4.0)
+            .collect();
+        let exact: Vec<f64> = logits.iter().map(|&z| z.into()).collect();
+        let grad: Vec<f32> = (0..samples).map(|i| i as f32 / 8.0 - 3.0).collect();
+        for smoothing in [0.0, 0.1] {
+            let classes = (0..samples).map(|i| (i * 3 % CLASSES) as i64);
+            let targets = Targets::new(classes, [samples, CLASSES], smoothing).unwrap();
+            let (losses, probabilities) = losses(&logits, &targets);
+            for (loss, expected) in losses.iter().zip(formula(&exact, &targets)) {
+                assert!((f64::from(*loss) - expected).abs() < 1e-5);
+            }
+            let gradient = gradient(probabilities, &targets, &grad);
+            for (i, &slope) in gradient.iter().enumerate() {
+                let sample = i / CLASSES;
+                let at = |step: f64| {
+                    let mut logits = exact.clone();
+                    logits[i] += step;
+                    formula(&logits, &targets)[sample]
+                };
+                let difference = (at(STEP) - at(-STEP)) / (2.0 * STEP) * f64::from(grad[sample]);
+                assert!(
+                    (f64::from(slope) - difference).abs() < 1e-5,
+                    "{slope}, {difference}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn classes_that_do_not_fit_are_refused() {
+        let targets = |classes: &[i64], shape| Targets::new(classes.iter().copied(), shape, 0.0);
+        assert!(targets(&[0, 2], [2, 3]).is_some());
+        assert!(targets(&[0, 3], [2, 3]).is_none());
+        assert!(targets(&[0, -1], [2, 3]).is_none());
+        assert!(targets(&[0], [2, 3]).is_none());
+        assert!(targets(&[], [0, 3]).is_none());
+    }
 }

@@ -56,6 +56,18 @@ impl Operands {
     }
 }
 
+/// So many cases, or as many as `PROPTEST_CASES` says: a memory checker takes long for each.
+pub(crate) fn cases(count: u32) -> ProptestConfig {
+    let config = ProptestConfig::default();
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => config,
+        None => ProptestConfig {
+            cases: count,
+            ..config
+        },
+    }
+}
+
 fn run(isa: Isa, g: &Geometry, operands: &Operands, with_input: bool) -> Outcome {
     let Operands {
         x,
@@ -146,10 +158,9 @@ proptest! {
     // Always the same cases: where two values of a pooling window, or a sum and zero, differ by
     // less than the method's rounding, a gradient takes another way.
     #![proptest_config(ProptestConfig {
-        cases: 60,
         rng_seed: RngSeed::Fixed(1),
         failure_persistence: None,
-        ..ProptestConfig::default()
+        ..cases(60)
     })]
 
     #[test]
@@ -183,7 +194,7 @@ fn square_geometry() -> impl Strategy<Value = Geometry> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn every_instruction_set_computes_the_formula(g in geometry(), seed: u64, coarse: bool) {

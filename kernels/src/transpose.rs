@@ -80,3 +80,30 @@ fn transpose_values(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_is_transposed_and_nothing_else_is_written() {
+        let from: Vec<f32> = (0..20 * 23).map(|i| i as f32).collect();
+        let sizes = (0..20).flat_map(|rows| (0..20).map(move |columns| [rows, columns]));
+        for ([rows, columns], isa) in
+            sizes.flat_map(|size| Isa::available().into_iter().map(move |isa| (size, isa)))
+        {
+            let mut to = [-1.0; 20 * 21];
+            transpose(isa, &from, 23, &mut to, 21, [rows, columns]);
+            for (place, &value) in to.iter().enumerate() {
+                let (column, row) = (place / 21, place % 21);
+                let inside = row < rows && column < columns;
+                let expected = if inside {
+                    from[row * 23 + column]
+                } else {
+                    -1.0
+                };
+                assert_eq!(value, expected, "{isa:?}, {rows} by {columns}");
+            }
+        }
+    }
+}

@@ -10,13 +10,17 @@ use burn_flex::{Flex, FlexTensor};
 use super::{Training, on_flex, on_training, tensor};
 use crate::softmax::{Targets, gradient, losses};
 
-/// Computes the losses with the fused kernels, if the tensors are where these apply.
+/// Computes the losses with the fused kernels, if the tensors are where these apply and fit, which
+/// Burn's own operations report.
 pub(crate) fn fused(
     logits: &Tensor<2>,
     targets: &Tensor<1, Int>,
     smoothing: f64,
 ) -> Option<Tensor<1>> {
-    let targets = |logits: &FlexTensor| Targets::new(logits, targets, smoothing);
+    let targets = |logits: &FlexTensor| {
+        let shape = logits.layout().shape().dims();
+        Targets::new(targets.to_data().iter::<i64>(), shape, smoothing)
+    };
     if let Some((logits, node)) = on_training(logits) {
         let targets = targets(&logits)?;
         let (losses, probabilities) = compute(&logits, &targets);

@@ -4,6 +4,7 @@ pub(crate) mod batch_norm;
 pub(crate) mod conv2d;
 pub(crate) mod cross_entropy;
 pub(crate) mod linear;
+pub(crate) mod update;
 
 use burn::tensor::{DType, Tensor, TensorData};
 use burn_autodiff::Autodiff;

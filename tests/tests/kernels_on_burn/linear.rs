@@ -1,15 +1,10 @@
-//! The linear layer as an operation of Burn: against Burn's separate operations.
-
-#![allow(clippy::unwrap_used)]
-
-use std::sync::Mutex;
+//! The linear layer.
 
 use burn::tensor::{Device, Distribution, Tensor};
-use kernels::{linear, set_enabled};
+use kernels::linear;
 use proptest::prelude::*;
 
-/// The switch is the process's; tests that use it take turns.
-static SWITCH: Mutex<()> = Mutex::new(());
+use super::{assert_close, separately, turn, values};
 
 /// Operands of a layer.
 struct Layer {
@@ -31,9 +26,8 @@ impl Layer {
         }
     }
 
-    /// Output and gradients (input, weight, bias), by the fused kernels or Burn's operations.
-    fn train(&self, fused: bool) -> Vec<Vec<f32>> {
-        set_enabled(fused);
+    /// Output and gradients (input, weight, bias).
+    fn train(&self) -> Vec<Vec<f32>> {
         let x = self.x.clone().require_grad();
         let weight = self.weight.clone().require_grad();
         let bias = self.bias.clone().map(Tensor::require_grad);
@@ -42,7 +36,6 @@ impl Layer {
         let grads = (out.clone() * out.clone().detach().add_scalar(0.3))
             .sum()
             .backward();
-        set_enabled(true);
         let mut results = vec![
             values(out),
             values(x.grad(&grads).unwrap()),
@@ -54,26 +47,9 @@ impl Layer {
 
     #[track_caller]
     fn assert_same(&self) {
-        let _turn = SWITCH
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (fused, separate) = (self.train(true), self.train(false));
-        assert_eq!(fused.len(), separate.len());
-        for (fused, separate) in fused.iter().zip(&separate) {
-            assert_eq!(fused.len(), separate.len());
-            let scale = separate
-                .iter()
-                .fold(1.0_f32, |most, value| most.max(value.abs()));
-            for (a, b) in fused.iter().zip(separate) {
-                let same = (a - b).abs() <= 1e-5 * scale || a.is_nan() && b.is_nan();
-                assert!(same, "{a} is not {b}");
-            }
-        }
+        let _turn = turn();
+        assert_close(&self.train(), &separately(|| self.train()), 1e-5);
     }
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().unwrap()
 }
 
 proptest! {
@@ -107,23 +83,13 @@ fn nan_spreads_as_in_burn() {
 #[test]
 fn it_is_one_operation_without_autodiff_too() {
     let layer = Layer::random([5, 6, 7], true, true);
-    let out = |fused| {
-        let _turn = SWITCH
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        set_enabled(fused);
+    let out = || {
         let bias = layer.bias.clone().map(Tensor::inner);
-        let out = linear(
-            layer.x.clone().inner(),
-            layer.weight.clone().inner(),
-            bias,
-            true,
-        );
-        set_enabled(true);
-        out
+        let (x, weight) = (layer.x.clone().inner(), layer.weight.clone().inner());
+        values(linear(x, weight, bias, true))
     };
-    let difference: f32 = (out(true) - out(false)).abs().max().into_scalar();
-    assert!(difference < 1e-5, "{difference}");
+    let _turn = turn();
+    assert_close(&[out()], &[separately(out)], 1e-5);
 }
 
 #[test]

@@ -1,16 +1,14 @@
-//! The block as an operation of Burn: against Burn's separate operations, and where it falls back.
-
-#![allow(clippy::unwrap_used)]
-
-use std::sync::Mutex;
+//! The block of a convolution.
 
 use burn::backend::capture::CaptureBackend;
 use burn::tensor::{Device, Distribution, Tensor};
-use kernels::{Conv2dBlock, conv2d_block, fused_calls, set_enabled};
+use kernels::{Conv2dBlock, conv2d_block, fused_calls};
 use proptest::prelude::*;
 
-/// The switch and the counter are the process's; tests that use them take turns.
-static SWITCH: Mutex<()> = Mutex::new(());
+use super::{assert_close, separately, turn, values};
+
+/// Largest error, as part of the largest value.
+const TOLERANCE: f32 = 2e-5;
 
 /// Sizes of a block's operands.
 #[derive(Clone, Copy, Debug)]
@@ -97,26 +95,6 @@ fn train(case: &Case, x: &Tensor<4>, weight: &Tensor<4>, bias: &Tensor<1>) -> Ve
     results
 }
 
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().unwrap()
-}
-
-fn assert_close(actual: &[Vec<f32>], expected: &[Vec<f32>]) {
-    assert_eq!(actual.len(), expected.len());
-    for (actual, expected) in actual.iter().zip(expected) {
-        assert_eq!(actual.len(), expected.len());
-        let scale = expected
-            .iter()
-            .fold(1.0_f32, |most, value| most.max(value.abs()));
-        for (a, e) in actual.iter().zip(expected) {
-            assert!(
-                (a - e).abs() <= 2e-5 * scale || a.is_nan() && e.is_nan(),
-                "{a} is not {e}"
-            );
-        }
-    }
-}
-
 /// Runs `action` and tells how many fused forward passes it took.
 fn counted<T>(action: impl FnOnce() -> T) -> (T, u64) {
     let before = fused_calls();
@@ -129,17 +107,15 @@ proptest! {
 
     #[test]
     fn outputs_and_gradients_are_those_of_burn(case in case()) {
-        let _turn = SWITCH.lock().unwrap();
+        let _turn = turn();
         let device = Device::flex().autodiff();
         let (x, weight) = (random(case.x, &device), random(case.weight, &device));
         let bias = random([case.weight[0]], &device);
         let (fused, calls) = counted(|| train(&case, &x, &weight, &bias));
         prop_assert_eq!(calls, 1);
-        set_enabled(false);
-        let (separate, calls) = counted(|| train(&case, &x, &weight, &bias));
-        set_enabled(true);
+        let (separate, calls) = counted(|| separately(|| train(&case, &x, &weight, &bias)));
         prop_assert_eq!(calls, 0);
-        assert_close(&fused, &separate);
+        assert_close(&fused, &separate, TOLERANCE);
     }
 }
 
@@ -157,7 +133,7 @@ const CASE: Case = Case {
 
 #[test]
 fn inference_takes_the_fused_path_and_agrees_with_burn() {
-    let _turn = SWITCH.lock().unwrap();
+    let _turn = turn();
     let device = Device::flex();
     let (x, weight, bias) = (
         random(CASE.x, &device),
@@ -174,43 +150,37 @@ fn inference_takes_the_fused_path_and_agrees_with_burn() {
     };
     let (fused, calls) = counted(run);
     assert_eq!(calls, 1);
-    set_enabled(false);
-    let separate = run();
-    set_enabled(true);
-    assert_close(&[fused], &[separate]);
+    let separate = separately(run);
+    assert_close(&[fused], &[separate], TOLERANCE);
 }
 
 #[test]
 fn a_strided_view_is_read_as_its_values() {
-    let _turn = SWITCH.lock().unwrap();
+    let _turn = turn();
     let device = Device::flex().autodiff();
     let x = random([11, 11, 2, 3], &device).permute([3, 2, 1, 0]);
     let weight = random([3, 3, 2, 5], &device).permute([3, 2, 1, 0]);
     let bias = random([9], &device).narrow(0, 2, 5);
     let fused = train(&CASE, &x, &weight, &bias);
-    set_enabled(false);
-    let separate = train(&CASE, &x, &weight, &bias);
-    set_enabled(true);
-    assert_close(&fused, &separate);
+    let separate = separately(|| train(&CASE, &x, &weight, &bias));
+    assert_close(&fused, &separate, TOLERANCE);
 }
 
 #[test]
 fn nan_spreads_as_in_burn() {
-    let _turn = SWITCH.lock().unwrap();
+    let _turn = turn();
     let device = Device::flex().autodiff();
     let x = random(CASE.x, &device).slice_fill([1..2, 0..1, 4..5, 5..6], f32::NAN);
     let (weight, bias) = (random(CASE.weight, &device), random([5], &device));
     let fused = train(&CASE, &x, &weight, &bias);
     assert!(fused[0].iter().any(|value| value.is_nan()));
-    set_enabled(false);
-    let separate = train(&CASE, &x, &weight, &bias);
-    set_enabled(true);
-    assert_close(&fused, &separate);
+    let separate = separately(|| train(&CASE, &x, &weight, &bias));
+    assert_close(&fused, &separate, TOLERANCE);
 }
 
 #[test]
 fn an_untracked_input_gets_no_gradient() {
-    let _turn = SWITCH.lock().unwrap();
+    let _turn = turn();
     let device = Device::flex().autodiff();
     let x = random(CASE.x, &device);
     let weight = random(CASE.weight, &device).require_grad();
@@ -223,7 +193,7 @@ fn an_untracked_input_gets_no_gradient() {
 
 #[test]
 fn gradient_checkpointing_takes_the_separate_operations() {
-    let _turn = SWITCH.lock().unwrap();
+    let _turn = turn();
     let device = Device::flex().autodiff().gradient_checkpointing();
     let (x, weight) = (
         random(CASE.x, &device),
@@ -236,7 +206,7 @@ fn gradient_checkpointing_takes_the_separate_operations() {
 
 #[test]
 fn graph_capture_sees_the_separate_operations() {
-    let _turn = SWITCH.lock().unwrap();
+    let _turn = turn();
     let cpu = Device::flex();
     let (x, weight) = (random(CASE.x, &cpu), random(CASE.weight, &cpu));
     let bias = random([5], &cpu);

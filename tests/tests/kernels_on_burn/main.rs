@@ -1,0 +1,55 @@
+//! The kernels as operations of Burn: against Burn's own, and where they fall back to them.
+
+#![allow(clippy::unwrap_used)]
+
+mod conv2d_block;
+mod cross_entropy;
+mod linear;
+mod updates;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use burn::tensor::Tensor;
+use kernels::set_enabled;
+
+/// Waits for a turn: the switch and the counter are the process's.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `action` with the kernels off, in a turn.
+fn separately<T>(action: impl FnOnce() -> T) -> T {
+    set_enabled(false);
+    let _on = On;
+    action()
+}
+
+/// Turns the kernels on again, even after a panic.
+struct On;
+
+impl Drop for On {
+    fn drop(&mut self) {
+        set_enabled(true);
+    }
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+/// Compares lists of values; NaN is NaN.
+#[track_caller]
+fn assert_close(actual: &[Vec<f32>], expected: &[Vec<f32>], tolerance: f32) {
+    assert_eq!(actual.len(), expected.len());
+    for (actual, expected) in actual.iter().zip(expected) {
+        assert_eq!(actual.len(), expected.len());
+        let scale = expected
+            .iter()
+            .fold(1.0_f32, |most, value| most.max(value.abs()));
+        for (a, e) in actual.iter().zip(expected) {
+            let same = (a - e).abs() <= tolerance * scale || a.is_nan() && e.is_nan();
+            assert!(same, "{a} is not {e}");
+        }
+    }
+}
