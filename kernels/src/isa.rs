@@ -21,6 +21,10 @@ pub(crate) enum Kind {
     /// 512-bit vectors.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// 128-bit vectors with fused multiply-add, and twice as many registers as AVX2. Every CPU of
+    /// the target has them.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Isa {
@@ -40,6 +44,8 @@ impl Isa {
                 found.push(Isa(Kind::Avx512));
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        found.push(Isa(Kind::Neon));
         found
     }
 
@@ -62,6 +68,8 @@ impl Isa {
             Kind::Avx2 => 8,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => 16,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => 4,
         }
     }
 }
@@ -95,6 +103,9 @@ macro_rules! per_isa {
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 $crate::isa::Kind::Avx512 => unsafe { avx512($($arg),*) },
+                // What the compiler makes for any CPU of the target.
+                #[cfg(target_arch = "aarch64")]
+                $crate::isa::Kind::Neon => $body($($arg),*),
             }
         }
     };

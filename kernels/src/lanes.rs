@@ -1,5 +1,7 @@
 //! Vectors of `f32`: what the kernels are written in, once for all instruction sets.
 
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64;
 
@@ -103,36 +105,36 @@ impl Lanes for Array8 {
     }
 }
 
-/// A register of x86 as [`Lanes`].
-#[cfg(target_arch = "x86_64")]
-macro_rules! x86_lanes {
-    ($register:ident, $width:literal, $splat:ident, $load:ident, $store:ident, $mul_add:ident, $module:ident) => {
-        impl Lanes for x86_64::$register {
+/// A register of `$arch` as [`Lanes`].
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! register_lanes {
+    ($arch:ident::$register:ident, $width:literal, $splat:ident, $load:ident, $store:ident, $module:ident) => {
+        impl Lanes for $arch::$register {
             const WIDTH: usize = $width;
             type Mask = $module::Mask;
 
             #[inline(always)]
             unsafe fn splat(value: f32) -> Self {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { x86_64::$splat(value) }
+                unsafe { $arch::$splat(value) }
             }
 
             #[inline(always)]
             unsafe fn load(from: *const f32) -> Self {
                 // SAFETY: the caller vouches for the instruction set and the values.
-                unsafe { x86_64::$load(from) }
+                unsafe { $arch::$load(from) }
             }
 
             #[inline(always)]
             unsafe fn store(self, to: *mut f32) {
                 // SAFETY: the caller vouches for the instruction set and the places.
-                unsafe { x86_64::$store(to, self) }
+                unsafe { $arch::$store(to, self) }
             }
 
             #[inline(always)]
             unsafe fn mul_add(self, factor: Self, sum: Self) -> Self {
                 // SAFETY: the caller vouches for the instruction set.
-                unsafe { x86_64::$mul_add(self, factor, sum) }
+                unsafe { $module::mul_add(self, factor, sum) }
             }
 
             #[inline(always)]
@@ -157,27 +159,34 @@ macro_rules! x86_lanes {
 }
 
 #[cfg(target_arch = "x86_64")]
-x86_lanes!(
-    __m256,
+register_lanes!(
+    x86_64::__m256,
     8,
     _mm256_set1_ps,
     _mm256_loadu_ps,
     _mm256_storeu_ps,
-    _mm256_fmadd_ps,
     avx2
 );
 #[cfg(target_arch = "x86_64")]
-x86_lanes!(
-    __m512,
+register_lanes!(
+    x86_64::__m512,
     16,
     _mm512_set1_ps,
     _mm512_loadu_ps,
     _mm512_storeu_ps,
-    _mm512_fmadd_ps,
     avx512
 );
+#[cfg(target_arch = "aarch64")]
+register_lanes!(
+    aarch64::float32x4_t,
+    4,
+    vdupq_n_f32,
+    vld1q_f32,
+    vst1q_f32,
+    neon
+);
 
-/// Choices between registers of 256 bits.
+/// What differs for registers of 256 bits.
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::{
@@ -185,6 +194,8 @@ mod avx2 {
         _mm256_blendv_ps, _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cvtps_epi32,
         _mm256_extracti128_si256, _mm256_or_ps,
     };
+
+    pub(super) use std::arch::x86_64::_mm256_fmadd_ps as mul_add;
 
     pub(super) type Mask = __m256;
 
@@ -214,13 +225,15 @@ mod avx2 {
     }
 }
 
-/// Choices between registers of 512 bits.
+/// What differs for registers of 512 bits.
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use std::arch::x86_64::{
         __m512, __mmask16, _CMP_GT_OQ, _CMP_UNORD_Q, _mm_storeu_si128, _mm512_cmp_ps_mask,
         _mm512_cvtepi32_epi8, _mm512_cvtps_epi32, _mm512_mask_blend_ps,
     };
+
+    pub(super) use std::arch::x86_64::_mm512_fmadd_ps as mul_add;
 
     pub(super) type Mask = __mmask16;
 
@@ -244,6 +257,49 @@ mod avx512 {
         let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(values));
         // SAFETY: the caller vouches for sixteen bytes.
         unsafe { _mm_storeu_si128(to.cast(), bytes) }
+    }
+}
+
+/// What differs for registers of NEON.
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use std::arch::aarch64::{
+        float32x4_t, uint32x4_t, vbslq_f32, vceqq_f32, vcgtq_f32, vcombine_u16, vcvtq_u32_f32,
+        vfmaq_f32, vmovn_u16, vmovn_u32, vornq_u32, vst1_u8,
+    };
+
+    pub(super) type Mask = uint32x4_t;
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn mul_add(a: float32x4_t, b: float32x4_t, sum: float32x4_t) -> float32x4_t {
+        vfmaq_f32(sum, a, b)
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn beats(a: float32x4_t, b: float32x4_t) -> Mask {
+        vornq_u32(vcgtq_f32(a, b), vceqq_f32(a, a))
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn select(mask: Mask, yes: float32x4_t, no: float32x4_t) -> float32x4_t {
+        vbslq_f32(mask, yes, no)
+    }
+
+    /// # Safety
+    /// `to` must be writable for four bytes.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) unsafe fn store_bytes(values: float32x4_t, to: *mut u8) {
+        let words = vmovn_u32(vcvtq_u32_f32(values));
+        let mut bytes = [0; 8];
+        // SAFETY: the array is eight bytes, and the caller vouches for four.
+        unsafe {
+            vst1_u8(bytes.as_mut_ptr(), vmovn_u16(vcombine_u16(words, words)));
+            to.copy_from_nonoverlapping(bytes.as_ptr(), 4);
+        }
     }
 }
 

@@ -70,6 +70,8 @@ impl KernelSet {
             Kind::Avx2 => &avx2::KERNELS,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => &avx512::KERNELS,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => &neon::KERNELS,
         }
     }
 }
@@ -227,3 +229,5 @@ kernel_set!(portable, crate::lanes::Array8, 6,);
 kernel_set!(avx2, std::arch::x86_64::__m256, 12, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
 kernel_set!(avx512, std::arch::x86_64::__m512, 25, #[target_feature(enable = "avx512f")]);
+#[cfg(target_arch = "aarch64")]
+kernel_set!(neon, std::arch::aarch64::float32x4_t, 25,);

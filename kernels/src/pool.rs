@@ -81,6 +81,8 @@ fn kernel_of(isa: Isa) -> Kernel {
         Kind::Avx2 => avx2,
         #[cfg(target_arch = "x86_64")]
         Kind::Avx512 => avx512,
+        #[cfg(target_arch = "aarch64")]
+        Kind::Neon => neon,
     }
 }
 
@@ -104,3 +106,5 @@ kernel!(portable, crate::lanes::Array8,);
 kernel!(avx2, std::arch::x86_64::__m256, #[target_feature(enable = "avx2,fma")]);
 #[cfg(target_arch = "x86_64")]
 kernel!(avx512, std::arch::x86_64::__m512, #[target_feature(enable = "avx512f")]);
+#[cfg(target_arch = "aarch64")]
+kernel!(neon, std::arch::aarch64::float32x4_t,);

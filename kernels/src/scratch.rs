@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 /// A cache line: buffers begin at one, so that vectors don't straddle two.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Line(#[expect(dead_code, reason = "read through slices of all lines")] [f32; LINE]);
+struct Line(#[allow(dead_code, reason = "read through slices of all lines")] [f32; LINE]);
 
 /// Values of a cache line.
 const LINE: usize = 16;

@@ -115,6 +115,8 @@ impl KernelSet {
             Kind::Avx2 => &avx2::KERNELS,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => &avx512::KERNELS,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => &neon::KERNELS,
         }
     }
 
@@ -284,3 +286,6 @@ kernel_set!(avx2, std::arch::x86_64::__m256, [8, 6, 0, 0], #[target_feature(enab
 // Twenty-four sums, four vectors and one factor fit the thirty-two registers.
 #[cfg(target_arch = "x86_64")]
 kernel_set!(avx512, std::arch::x86_64::__m512, [8, 8, 8, 6], #[target_feature(enable = "avx512f")]);
+// Twenty-four sums, four vectors and one factor fit the thirty-two registers.
+#[cfg(target_arch = "aarch64")]
+kernel_set!(neon, std::arch::aarch64::float32x4_t, [8, 8, 8, 6],);

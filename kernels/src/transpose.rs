@@ -3,11 +3,10 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 use crate::isa::{Isa, Kind};
-
-/// Side of the blocks that are transposed at once.
-const BLOCK: usize = 8;
 
 /// `to[column · to_step + row] = from[row · from_step + column]` for `size` = [rows, columns].
 ///
@@ -25,27 +24,27 @@ pub(crate) fn transpose(
     if rows == 0 || columns == 0 {
         return;
     }
+    assert!(
+        (rows - 1) * from_step + columns <= from.len(),
+        "source is too short"
+    );
+    assert!(
+        (columns - 1) * to_step + rows <= to.len(),
+        "target is too short"
+    );
     match isa.kind() {
         Kind::Portable => transpose_values(from, from_step, to, to_step, size),
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2 | Kind::Avx512 => {
-            assert!(
-                (rows - 1) * from_step + columns <= from.len(),
-                "source is too short"
-            );
-            assert!(
-                (columns - 1) * to_step + rows <= to.len(),
-                "target is too short"
-            );
-            let block = [rows.min(BLOCK), columns.min(BLOCK)];
-            for column in block_starts(columns) {
-                for row in block_starts(rows) {
+            let block = size.map(|size| size.min(avx2::SIDE));
+            for column in block_starts(columns, avx2::SIDE) {
+                for row in block_starts(rows, avx2::SIDE) {
                     let from = from[row * from_step + column..].as_ptr();
                     let to = to[column * to_step + row..].as_mut_ptr();
                     // SAFETY: the asserts above put the whole block inside both slices, and
                     // such an `Isa` exists only where the CPU has AVX2.
                     unsafe {
-                        if block == [BLOCK; 2] {
+                        if block == [avx2::SIDE; 2] {
                             avx2::transpose_block(from, from_step, to, to_step);
                         } else {
                             avx2::transpose_part(from, from_step, to, to_step, block);
@@ -54,15 +53,34 @@ pub(crate) fn transpose(
                 }
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        Kind::Neon if rows < neon::SIDE || columns < neon::SIDE => {
+            transpose_values(from, from_step, to, to_step, size);
+        }
+        #[cfg(target_arch = "aarch64")]
+        Kind::Neon => {
+            for column in block_starts(columns, neon::SIDE) {
+                for row in block_starts(rows, neon::SIDE) {
+                    let from = from[row * from_step + column..].as_ptr();
+                    let to = to[column * to_step + row..].as_mut_ptr();
+                    // SAFETY: the asserts above put the whole block inside both slices, and
+                    // every CPU of the target has NEON.
+                    unsafe { neon::transpose_block(from, from_step, to, to_step) };
+                }
+            }
+        }
     }
 }
 
-/// Where blocks begin that cover `size` places; the last may overlap the one before it.
-fn block_starts(size: usize) -> impl Iterator<Item = usize> {
-    (0..size.div_ceil(BLOCK)).map(move |block| (block * BLOCK).min(size.saturating_sub(BLOCK)))
+/// Where blocks of `side` places begin that cover `size`; the last may overlap the one before it.
+fn block_starts(size: usize, side: usize) -> impl Iterator<Item = usize> {
+    (0..size.div_ceil(side)).map(move |block| (block * side).min(size.saturating_sub(side)))
 }
 
-/// Value by value, a few columns at a time so that source lines stay in cache.
+/// Columns that are transposed at once, value by value: a few, so that source lines stay in cache.
+const RUN: usize = 8;
+
+/// Value by value.
 fn transpose_values(
     from: &[f32],
     from_step: usize,
@@ -71,9 +89,9 @@ fn transpose_values(
     size: [usize; 2],
 ) {
     let [rows, columns] = size;
-    for first in (0..columns).step_by(BLOCK) {
+    for first in (0..columns).step_by(RUN) {
         for row in 0..rows {
-            let line = &from[row * from_step..][first..columns.min(first + BLOCK)];
+            let line = &from[row * from_step..][first..columns.min(first + RUN)];
             for (column, &value) in (first..).zip(line) {
                 to[column * to_step + row] = value;
             }

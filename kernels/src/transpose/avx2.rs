@@ -6,6 +6,9 @@ use std::arch::x86_64::{
     _mm256_unpackhi_ps, _mm256_unpacklo_ps,
 };
 
+/// Side of the blocks that are transposed at once.
+pub(super) const SIDE: usize = 8;
+
 /// Transposes a block of 8×8 values.
 ///
 /// # Safety
