@@ -22,10 +22,11 @@
 //! ```
 //!
 //! Without the feature `pictures`, no picture files are read, and `image` is not
-//! compiled.
+//! compiled; without `augment`, there is no augmentation.
 //!
 //! Architecture invariant: this crate knows neither Burn nor ONNX Runtime.
 
+#[cfg(feature = "augment")]
 pub mod augment;
 pub mod cifar10;
 mod error;
