@@ -8,7 +8,8 @@ use image::{ImageFormat, RgbImage};
 
 use super::Cells;
 
-/// The picture as a PNG, which the terminal scales.
+/// The picture as a PNG, which the terminal scales to these cells: they are in
+/// proportion, and labels below count on them.
 pub(super) fn encode(picture: &RgbImage, Cells { columns, rows }: Cells) -> io::Result<String> {
     let mut png = Cursor::new(Vec::new());
     picture
@@ -16,7 +17,7 @@ pub(super) fn encode(picture: &RgbImage, Cells { columns, rows }: Cells) -> io::
         .map_err(io::Error::other)?;
     let png = png.into_inner();
     Ok(format!(
-        "\x1b]1337;File=inline=1;size={};width={columns};height={rows}:{}\x07\n",
+        "\x1b]1337;File=inline=1;preserveAspectRatio=0;size={};width={columns};height={rows}:{}\x07\n",
         png.len(),
         STANDARD.encode(&png)
     ))
@@ -43,7 +44,7 @@ mod tests {
         assert_eq!(
             keys,
             format!(
-                "\x1b]1337;File=inline=1;size={};width=4;height=1",
+                "\x1b]1337;File=inline=1;preserveAspectRatio=0;size={};width=4;height=1",
                 png.len()
             )
         );

@@ -2,6 +2,7 @@
 //! inline images, Sixel, or two pixels in each character.
 
 mod blocks;
+mod cell;
 mod iterm;
 mod kitty;
 mod palette;
@@ -12,6 +13,7 @@ use std::io::{self, Write};
 
 use image::{DynamicImage, RgbImage};
 
+use cell::Cell;
 pub use protocol::{Protocol, VARIABLE, protocol};
 
 /// A place in the terminal, in character cells.
@@ -33,8 +35,14 @@ pub fn show(picture: &DynamicImage, columns: u32) -> io::Result<bool> {
         return Ok(false);
     };
     let size = (picture.width(), picture.height());
-    let cells = cells(size, columns, console::Term::stdout().size());
-    let text = encode(&picture.to_rgb8(), cells, protocol)?;
+    let cell = match protocol {
+        Protocol::Blocks => Cell::BLOCKS,
+        Protocol::Kitty | Protocol::Iterm | Protocol::Sixel => {
+            Cell::of_terminal().unwrap_or(Cell::SMALL)
+        }
+    };
+    let cells = cells(size, columns, console::Term::stdout().size(), cell);
+    let text = encode(&picture.to_rgb8(), cells, cell, protocol)?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
@@ -42,29 +50,29 @@ pub fn show(picture: &DynamicImage, columns: u32) -> io::Result<bool> {
 }
 
 /// What a terminal shows as `picture` in these cells, and a new line.
-fn encode(picture: &RgbImage, cells: Cells, protocol: Protocol) -> io::Result<String> {
+fn encode(picture: &RgbImage, cells: Cells, cell: Cell, protocol: Protocol) -> io::Result<String> {
     Ok(match protocol {
         Protocol::Kitty => kitty::encode(picture, cells),
         Protocol::Iterm => iterm::encode(picture, cells)?,
-        Protocol::Sixel => sixel::encode(picture, cells),
+        Protocol::Sixel => sixel::encode(picture, cells, cell),
         Protocol::Blocks => blocks::encode(picture, cells, blocks::Colours::of_terminal()),
     })
 }
 
 /// The cells that a picture of `pixels` (width, height) takes in a terminal of
 /// that many rows and columns: as many columns as there are pixels or fit, and
-/// rows, which are twice as high, in proportion. A column is left for the
-/// cursor, and a row for the prompt.
-fn cells(pixels: (u32, u32), columns: u32, (bottom, right): (u16, u16)) -> Cells {
+/// rows in proportion. A column is left for the cursor, and a row for the prompt.
+fn cells(pixels: (u32, u32), columns: u32, (bottom, right): (u16, u16), cell: Cell) -> Cells {
     let (width, height) = (f64::from(pixels.0.max(1)), f64::from(pixels.1.max(1)));
     let inside = |cells: u16| cells.saturating_sub(1).max(1);
     let rows = f64::from(inside(bottom));
     let columns = f64::from(columns.clamp(1, u32::from(inside(right))));
-    let scale = (columns / width).min(2.0 * rows / height).min(1.0);
+    let slenderness = f64::from(cell.height) / f64::from(cell.width);
+    let scale = (columns / width).min(slenderness * rows / height).min(1.0);
     let fit = |size: f64| (size * scale).round().max(1.0) as u32;
     Cells {
         columns: fit(width),
-        rows: fit(height / 2.0),
+        rows: fit(height / slenderness),
     }
 }
 
@@ -75,7 +83,7 @@ mod tests {
     #[test]
     fn pictures_fit_the_terminal_and_keep_their_proportions() {
         let taken = |pixels, columns, terminal| {
-            let Cells { columns, rows } = cells(pixels, columns, terminal);
+            let Cells { columns, rows } = cells(pixels, columns, terminal, Cell::BLOCKS);
             (columns, rows)
         };
         assert_eq!(taken((28, 28), 80, (24, 80)), (28, 14));
@@ -84,5 +92,15 @@ mod tests {
         assert_eq!(taken((200, 400), 80, (24, 80)), (23, 23));
         assert_eq!(taken((1, 1000), 80, (24, 80)), (1, 23));
         assert_eq!(taken((5, 5), 80, (0, 0)), (1, 1));
+    }
+
+    #[test]
+    fn rows_are_fewer_where_they_are_higher() {
+        let slender = Cell {
+            width: 8,
+            height: 20,
+        };
+        let taken = cells((50, 50), 80, (40, 80), slender);
+        assert_eq!((taken.columns, taken.rows), (50, 20));
     }
 }

@@ -34,7 +34,7 @@ pub fn protocol() -> Option<Protocol> {
 
 /// The protocol by the environment of a terminal.
 fn detect(variable: impl Fn(&str) -> Option<OsString>) -> Option<Protocol> {
-    let text = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
+    let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
     if let Some(named) = text(VARIABLE) {
         return match named.as_str() {
             "kitty" => Some(Protocol::Kitty),
@@ -64,7 +64,33 @@ fn detect(variable: impl Fn(&str) -> Option<OsString>) -> Option<Protocol> {
     if is(&["sixel", "foot", "mlterm", "contour", "yaft"]) {
         return Some(Protocol::Sixel);
     }
-    Some(Protocol::Blocks)
+    Some(by_marks(text))
+}
+
+/// The protocol by the variables that terminals leave for what they start, whose
+/// `TERM` is another's. What starts another terminal hands them on: where there
+/// are several, which is the inner one is not known.
+fn by_marks(text: impl Fn(&str) -> Option<String>) -> Protocol {
+    let kitty = text("KITTY_WINDOW_ID").map(|_| Protocol::Kitty);
+    // Konsole shows pictures since 22.04.
+    let konsole = text("KONSOLE_VERSION").map(|version| match version.parse() {
+        Ok(220_400_u32..) => Protocol::Kitty,
+        _ => Protocol::Blocks,
+    });
+    // Handed on by SSH.
+    let iterm = text("LC_TERMINAL").and_then(|name| (name == "iTerm2").then_some(Protocol::Iterm));
+    let others = [
+        "ALACRITTY_WINDOW_ID",
+        "TERM_PROGRAM",
+        "VTE_VERSION",
+        "XTERM_VERSION",
+    ];
+    let others = others.map(|name| text(name).map(|_| Protocol::Blocks));
+    let mut found = [kitty, konsole, iterm].into_iter().chain(others).flatten();
+    match (found.next(), found.next()) {
+        (Some(protocol), None) => protocol,
+        _ => Protocol::Blocks,
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +114,21 @@ mod tests {
         assert_eq!(of(&iterm), Some(Iterm));
         assert_eq!(of(&[("TERM", "xterm-256color")]), Some(Blocks));
         assert_eq!(of(&[("TERM", "linux")]), Some(Blocks));
+    }
+
+    #[test]
+    fn terminals_with_the_name_of_another_are_known_by_their_own_variables() {
+        let of =
+            |variables: &[(&str, &str)]| of(&[variables, &[("TERM", "xterm-256color")]].concat());
+        let konsole = ("KONSOLE_VERSION", "221203");
+        assert_eq!(of(&[konsole]), Some(Protocol::Kitty));
+        assert_eq!(of(&[("KONSOLE_VERSION", "211203")]), Some(Protocol::Blocks));
+        assert_eq!(of(&[("KITTY_WINDOW_ID", "1")]), Some(Protocol::Kitty));
+        assert_eq!(of(&[("LC_TERMINAL", "iTerm2")]), Some(Protocol::Iterm));
+        // An xterm and an editor that were started in Konsole.
+        for mark in [("XTERM_VERSION", "XTerm(379)"), ("TERM_PROGRAM", "vscode")] {
+            assert_eq!(of(&[konsole, mark]), Some(Protocol::Blocks));
+        }
     }
 
     #[test]

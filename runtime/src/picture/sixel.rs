@@ -7,16 +7,15 @@ use image::RgbImage;
 use image::imageops::{self, FilterType};
 
 use super::Cells;
+use super::cell::Cell;
 use super::palette::Palette;
 
-/// Pixels of a cell, as few as terminals have, so that the picture fits.
-const CELL: (u32, u32) = (6, 12);
 /// Rows of pixels in a band.
 const BAND: usize = 6;
 
 /// The picture at its size in pixels, dithered to the colours of [`Palette`].
-pub(super) fn encode(picture: &RgbImage, Cells { columns, rows }: Cells) -> String {
-    let (width, height) = (columns * CELL.0, rows * CELL.1);
+pub(super) fn encode(picture: &RgbImage, Cells { columns, rows }: Cells, cell: Cell) -> String {
+    let (width, height) = (columns * cell.width, rows * cell.height);
     let mut scaled = imageops::resize(picture, width, height, FilterType::Triangle);
     imageops::dither(&mut scaled, &Palette);
     let numbers: Vec<u8> = scaled.pixels().map(|p| Palette::nearest(p.0)).collect();
@@ -25,8 +24,9 @@ pub(super) fn encode(picture: &RgbImage, Cells { columns, rows }: Cells) -> Stri
     let mut text = format!("\x1bP7;0;0q\"1;1;{width};{height}");
     text.extend(colours.into_iter().map(definition));
     let width = width as usize;
-    text.extend(numbers.chunks(BAND * width).map(|rows| band(rows, width)));
-    // The cursor stays in the last row of the picture.
+    let bands = numbers.chunks(BAND * width).map(|rows| band(rows, width));
+    // The cursor stays in the last band, and so in the last row of the picture.
+    text += &bands.collect::<Vec<_>>().join("-");
     text + "\x1b\\\n"
 }
 
@@ -49,7 +49,7 @@ fn band(rows: &[u8], width: usize) -> String {
         format!("#{colour}{}", run_lengths(sixels))
     };
     let lines: Vec<String> = colours.iter().map(line).collect();
-    lines.join("$") + "-"
+    lines.join("$")
 }
 
 /// Sixels (six bits each, the topmost first) with their repetitions.
@@ -92,8 +92,8 @@ mod tests {
         // Bilinear in between, hence dithered: a picture that needs no scaling.
         let scaled = imageops::resize(&picture, 6, 12, FilterType::Nearest);
         assert_eq!(
-            encode(&scaled, cells),
-            "\x1bP7;0;0q\"1;1;6;12#16;2;0;0;0#231;2;100;100;100#231!6~-#16!6~-\x1b\\\n"
+            encode(&scaled, cells, Cell::SMALL),
+            "\x1bP7;0;0q\"1;1;6;12#16;2;0;0;0#231;2;100;100;100#231!6~-#16!6~\x1b\\\n"
         );
     }
 
@@ -101,6 +101,6 @@ mod tests {
     fn colours_of_a_band_are_laid_over_each_other() {
         // Two columns, six rows: the left one white above, the right one black.
         let rows = [231, 16, 231, 16, 16, 16, 16, 16, 16, 16, 16, 16];
-        assert_eq!(band(&rows, 2), "#16{~$#231B?-");
+        assert_eq!(band(&rows, 2), "#16{~$#231B?");
     }
 }
