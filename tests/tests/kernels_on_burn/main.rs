@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod batch_norm;
 mod conv2d_block;
 mod cross_entropy;
 mod linear;
