@@ -27,7 +27,8 @@
 //!
 //! This is the one crate that may use `unsafe`: for vector instructions behind checked slices, for
 //! aligned buffers and for one setting of the C library's allocator. `kernels/memcheck` and
-//! `kernels/sanitize` run its tests under Valgrind and AddressSanitizer.
+//! `kernels/sanitize` run its tests under Valgrind and AddressSanitizer, `kernels/aarch64` those of
+//! NEON in an emulator.
 
 #![allow(unsafe_code)]
 #![cfg_attr(

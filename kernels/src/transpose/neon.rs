@@ -34,14 +34,12 @@ pub(super) unsafe fn transpose_block(
 /// The columns of four rows: pairs of values are brought together, then pairs of pairs.
 #[target_feature(enable = "neon")]
 fn transposed([a, b, c, d]: [float32x4_t; SIDE]) -> [float32x4_t; SIDE] {
-    let [ab, cd] = [(a, b), (c, d)].map(|(x, y)| {
-        [vtrn1q_f32(x, y), vtrn2q_f32(x, y)].map(|pairs| vreinterpretq_f64_f32(pairs))
-    });
+    let even = |x, y| vreinterpretq_f64_f32(vtrn1q_f32(x, y));
+    let odd = |x, y| vreinterpretq_f64_f32(vtrn2q_f32(x, y));
     [
-        vtrn1q_f64(ab[0], cd[0]),
-        vtrn1q_f64(ab[1], cd[1]),
-        vtrn2q_f64(ab[0], cd[0]),
-        vtrn2q_f64(ab[1], cd[1]),
+        vreinterpretq_f32_f64(vtrn1q_f64(even(a, b), even(c, d))),
+        vreinterpretq_f32_f64(vtrn1q_f64(odd(a, b), odd(c, d))),
+        vreinterpretq_f32_f64(vtrn2q_f64(even(a, b), even(c, d))),
+        vreinterpretq_f32_f64(vtrn2q_f64(odd(a, b), odd(c, d))),
     ]
-    .map(|column| vreinterpretq_f32_f64(column))
 }
