@@ -19,7 +19,7 @@ use crate::transpose::transpose;
 const TASK_ROWS: usize = 16;
 
 /// Most weights: more would have to be cut into blocks that fit the caches.
-const MOST_WEIGHTS: usize = 1 << 22;
+const MOST_WEIGHTS: usize = 1 << 21;
 
 /// Sizes of a layer, and what follows it.
 #[derive(Clone, Copy, Debug)]

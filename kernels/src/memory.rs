@@ -28,22 +28,16 @@ mod glibc {
 
     /// `M_TRIM_THRESHOLD`: free memory at the end of the heap that is kept.
     const TRIM_THRESHOLD: c_int = -1;
-    /// `M_MMAP_THRESHOLD`: size from which blocks are mapped, and unmapped, one by one.
-    const MMAP_THRESHOLD: c_int = -3;
+    /// `M_MMAP_MAX`: how many blocks may be mapped, and unmapped, one by one, as large ones are.
+    const MMAP_MAX: c_int = -4;
     /// `M_ARENA_MAX`: heaps. Those of other threads than the first are cut into pieces of 64 MiB,
     /// which go back to the system when they are empty, whatever the threshold.
     const ARENA_MAX: c_int = -8;
-    /// The largest threshold that glibc accepts.
-    const LARGEST_HEAP_BLOCK: c_int = 32 << 20;
 
     pub(super) fn keep_freed_memory() -> bool {
-        [
-            (MMAP_THRESHOLD, LARGEST_HEAP_BLOCK),
-            (TRIM_THRESHOLD, c_int::MAX),
-            (ARENA_MAX, 1),
-        ]
-        .into_iter()
-        .all(|(parameter, value)| mallopt(parameter, value) == 1)
+        [(MMAP_MAX, 0), (TRIM_THRESHOLD, c_int::MAX), (ARENA_MAX, 1)]
+            .into_iter()
+            .all(|(parameter, value)| mallopt(parameter, value) == 1)
     }
 }
 

@@ -80,8 +80,11 @@ pub(crate) fn fused(
     Some(Tensor::from_primitive::<Flex>(tensor(out, &shape)))
 }
 
+/// Smallest images: of fewer pixels, Burn's own operations are faster.
+const LEAST_AREA: usize = 4;
+
 /// The sizes of a batch; `None` where it is empty or the parameters don't fit, which Burn's own
-/// operations report.
+/// operations report, or where these are faster.
 fn maps<const N: usize>(
     [batch, channels, height, width]: [usize; 4],
     parameters: [&Tensor<1>; N],
@@ -92,7 +95,7 @@ fn maps<const N: usize>(
         area: height * width,
     };
     let fit = parameters.iter().all(|values| values.dims() == [channels]);
-    (fit && maps.len() > 0).then_some(maps)
+    (fit && batch > 0 && channels > 0 && maps.area >= LEAST_AREA).then_some(maps)
 }
 
 /// The normalisation as a step of the autodiff graph. Its parents are input, γ and β.
