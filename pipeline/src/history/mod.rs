@@ -179,14 +179,12 @@ fn run(folder: &Path, evaluations: &HashMap<Sha256, Evaluated>) -> Option<Run> {
     })
 }
 
-/// The columns of a run's values, after that of its name.
-const VALUES: [&str; 7] = [
-    "model", "dataset", "accuracy", "loss", "seconds", "date", "settings",
-];
+/// The columns of a run's values, between those of its name and its settings.
+const VALUES: [&str; 6] = ["model", "dataset", "accuracy", "loss", "seconds", "date"];
 
 impl Run {
     /// As [`VALUES`].
-    fn values(&self) -> [String; 7] {
+    fn values(&self) -> [String; 6] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
         [
             self.model.clone(),
@@ -195,15 +193,22 @@ impl Run {
             or_dash(self.loss.map(|loss| format!("{loss:.4}"))),
             or_dash(self.seconds.map(|seconds| format!("{seconds:.1}"))),
             or_dash(self.date.as_ref().map(|date| date[..10].to_owned())),
-            self.digest.to_string()[..8].to_owned(),
         ]
     }
 }
 
 impl History {
-    /// The names; they are paths, which are copied, so that none is broken.
-    fn names(&self) -> impl Iterator<Item = String> {
-        self.runs.iter().map(|run| run.name.display().to_string())
+    /// Names, which are paths and copied, so that none is broken.
+    fn names(&self) -> Vec<String> {
+        let names = self.runs.iter().map(|run| run.name.display().to_string());
+        ["run".to_owned()].into_iter().chain(names).collect()
+    }
+
+    /// The beginnings of the settings' digests.
+    fn digests(&self) -> Vec<String> {
+        let digests = self.runs.iter().map(|run| run.digest.to_string());
+        let short = digests.map(|digest| digest[..8].to_owned());
+        ["settings".to_owned()].into_iter().chain(short).collect()
     }
 
     /// The lines of the table of values, the header first.
@@ -221,27 +226,33 @@ impl History {
             .map(|line| line.trim_end().to_owned())
             .collect()
     }
+
+    /// A line for each run, the header first; where that is wider than `width`,
+    /// one for its name and settings and one for its values.
+    fn lines(&self, width: usize) -> Vec<String> {
+        let (names, values) = (self.names(), self.values());
+        let widest = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max();
+        let [name, value] = [&names, &values].map(|texts| widest(texts).unwrap_or_default());
+        let runs = names.iter().zip(&values).zip(self.digests());
+        let wide = runs
+            .clone()
+            .map(|((run, values), digest)| format!("{run:name$}  {values:value$}  {digest}"));
+        let wide: Vec<String> = wide.collect();
+        if widest(&wide).is_some_and(|widest| widest <= width) {
+            return wide;
+        }
+        let narrow = |((run, values), digest)| [format!("{run}  {digest}"), format!("  {values}")];
+        runs.flat_map(narrow).collect()
+    }
 }
 
 impl fmt::Display for History {
-    /// A line for each run; in a terminal that is too narrow, a line for its
-    /// name and one for its values.
+    /// As wide as it is, or as the terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = ["run".to_owned()].into_iter().chain(self.names()).collect();
-        let length = |text: &String| text.chars().count();
-        let column = names.iter().map(length).max().unwrap_or_default();
-        let values = self.values();
-        let needed = column + 2 + values.iter().map(length).max().unwrap_or_default();
-        let narrow = Table::new()
-            .width()
-            .is_some_and(|width| needed > usize::from(width));
-        for (name, values) in names.iter().zip(&values) {
-            match narrow {
-                true => writeln!(f, "{name}\n  {values}")?,
-                false => writeln!(f, "{name:column$}  {values}")?,
-            }
-        }
-        Ok(())
+        let width = Table::new().width().map_or(usize::MAX, usize::from);
+        self.lines(width)
+            .iter()
+            .try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
@@ -264,4 +275,50 @@ fn write_table(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
         writeln!(f, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(model: &str, dataset: &str) -> History {
+        let run = Run {
+            name: "runs/a-rather-long-name/fit".into(),
+            model: model.to_owned(),
+            dataset: dataset.to_owned(),
+            epochs: 1,
+            parameters: 1,
+            validation_accuracy: 1.0,
+            validation_loss: 0.0,
+            accuracy: Some(1.0),
+            loss: Some(0.0),
+            seconds: Some(1234.5),
+            date: Some("2026-11-22 09:35".to_owned()),
+            digest: Sha256::of_bytes(b""),
+            settings: Value::Null,
+        };
+        History { runs: vec![run] }
+    }
+
+    #[test]
+    fn runs_of_what_is_built_in_fit_into_a_terminal() {
+        let lines = history("cnn-16-32-32-64", "fashion-mnist").lines(80);
+        let expected = [
+            "run  settings",
+            "  model            dataset        accuracy    loss  seconds  date",
+            "runs/a-rather-long-name/fit  e3b0c442",
+            "  cnn-16-32-32-64  fashion-mnist   100.00%  0.0000   1234.5  2026-11-22",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn run_has_one_line_where_that_fits() {
+        let lines = history("lenet5", "mnist").lines(100);
+        let expected = [
+            "run                          model   dataset  accuracy    loss  seconds  date        settings",
+            "runs/a-rather-long-name/fit  lenet5  mnist     100.00%  0.0000   1234.5  2026-11-22  e3b0c442",
+        ];
+        assert_eq!(lines, expected);
+    }
 }
