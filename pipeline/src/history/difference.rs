@@ -153,7 +153,29 @@ fn text(name: &str, value: &Value) -> String {
             ("seconds", Some(seconds)) => format!("{seconds:.1}"),
             _ => number.to_string(),
         },
-        Value::Bool(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Bool(_) | Value::Array(_) | Value::Object(_) => brief(value),
+    }
+}
+
+/// A layer or a list in few words: `conv2d: channels 32, kernel 3×3, …`.
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Array(values) => {
+            let numbers = values.iter().all(Value::is_number);
+            let values: Vec<_> = values.iter().map(brief).collect();
+            values.join(if numbers { "×" } else { ", " })
+        }
+        Value::Object(map) => {
+            let entry = |(name, value): (&String, &Value)| {
+                let colon = if value.is_object() { ":" } else { "" };
+                format!("{name}{colon} {}", brief(value))
+            };
+            let entries: Vec<_> = map.iter().map(entry).collect();
+            entries.join(", ")
+        }
+        value => text("", value),
     }
 }
 
@@ -185,6 +207,14 @@ mod tests {
             "schedule.step.every=2",
         ];
         assert_eq!(flat(&value), expected);
+    }
+
+    #[test]
+    fn layers_are_told_in_few_words() {
+        let layer = json!({ "conv2d": { "bias": true, "channels": 10, "kernel": [5, 3] } });
+        let expected = "conv2d: bias yes, channels 10, kernel 5×3";
+        assert_eq!(text("model.layers.01", &layer), expected);
+        assert_eq!(text("model.layers.02", &json!("relu")), "relu");
     }
 
     #[test]
