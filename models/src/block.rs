@@ -15,10 +15,10 @@ use crate::layer::{Activation, Layer};
 pub(crate) enum Block<'a> {
     /// A convolution with the ReLU and the pooling that follow it.
     Conv2d(&'a Conv2d, Conv2dBlock),
-    /// A batch normalisation, and whether ReLU follows.
-    BatchNorm(&'a BatchNorm, bool),
-    /// A linear layer, and whether ReLU follows.
-    Linear(&'a Linear, bool),
+    /// A batch normalisation with ReLU.
+    BatchNorm(&'a BatchNorm),
+    /// A linear layer with ReLU.
+    Linear(&'a Linear),
 }
 
 impl<'a> Block<'a> {
@@ -29,8 +29,8 @@ impl<'a> Block<'a> {
         };
         let relu = matches!(rest, [(_, Layer::Relu), ..]);
         match first {
-            Layer::BatchNorm(norm) => Some(Self::BatchNorm(norm, relu)),
-            Layer::Linear(linear) => Some(Self::Linear(linear, relu)),
+            Layer::BatchNorm(norm) if relu => Some(Self::BatchNorm(norm)),
+            Layer::Linear(linear) if relu => Some(Self::Linear(linear)),
             Layer::Conv2d(conv) => {
                 let settings = settings(conv, relu, &rest[usize::from(relu)..])?;
                 Some(Self::Conv2d(conv, settings))
@@ -45,7 +45,7 @@ impl<'a> Block<'a> {
             Self::Conv2d(_, settings) => {
                 1 + usize::from(settings.relu) + usize::from(settings.max_pool)
             }
-            Self::BatchNorm(_, relu) | Self::Linear(_, relu) => 1 + usize::from(*relu),
+            Self::BatchNorm(_) | Self::Linear(_) => 2,
         }
     }
 
@@ -57,24 +57,32 @@ impl<'a> Block<'a> {
                 let weight = conv.weight.val();
                 Activation::Maps(conv2d_block(x.maps("conv2d"), weight, bias, settings))
             }
-            Self::BatchNorm(norm, with_relu) => x.map(
-                |maps| normalized(norm, maps, *with_relu),
-                |vectors| {
-                    let out = norm.forward(vectors);
-                    if *with_relu { relu(out) } else { out }
-                },
-            ),
-            Self::Linear(layer, relu) => {
-                let bias = layer.bias.as_ref().map(|bias| bias.val());
-                let weight = layer.weight.val();
-                Activation::Vectors(linear(x.vectors(), weight, bias, *relu))
-            }
+            Self::BatchNorm(norm) => normalized(norm, x, true),
+            Self::Linear(layer) => fully_connected(layer, x, true),
         }
     }
 }
 
+/// A linear layer, with ReLU if it is asked for.
+pub(crate) fn fully_connected(layer: &Linear, x: Activation, with_relu: bool) -> Activation {
+    let bias = layer.bias.as_ref().map(|bias| bias.val());
+    let weight = layer.weight.val();
+    Activation::Vectors(linear(x.vectors(), weight, bias, with_relu))
+}
+
+/// A batch normalisation, with ReLU if it is asked for.
+pub(crate) fn normalized(norm: &BatchNorm, x: Activation, with_relu: bool) -> Activation {
+    x.map(
+        |maps| normalized_maps(norm, maps, with_relu),
+        |vectors| {
+            let out = norm.forward(vectors);
+            if with_relu { relu(out) } else { out }
+        },
+    )
+}
+
 /// [`BatchNorm::forward`], with ReLU if it is asked for.
-fn normalized(norm: &BatchNorm, x: Tensor<4>, with_relu: bool) -> Tensor<4> {
+fn normalized_maps(norm: &BatchNorm, x: Tensor<4>, with_relu: bool) -> Tensor<4> {
     let device = x.device();
     let [gamma, beta] = [&norm.gamma, &norm.beta].map(|parameter| parameter.val());
     let running = [&norm.running_mean, &norm.running_var];

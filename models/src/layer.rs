@@ -6,6 +6,7 @@ use burn::nn::pool::{AvgPool2d, MaxPool2d};
 use burn::nn::{BatchNorm, Dropout, Linear};
 use burn::tensor::{Device, Tensor, activation};
 
+use crate::block::{fully_connected, normalized};
 use crate::network::Network;
 
 /// A layer; those without parameters are plain functions.
@@ -71,9 +72,9 @@ impl Layer {
     pub(crate) fn forward(&self, x: Activation) -> Activation {
         match self {
             Self::Conv2d(conv) => Activation::Maps(conv.forward(x.maps("conv2d"))),
-            Self::BatchNorm(norm) => x.map(|x| norm.forward(x), |x| norm.forward(x)),
+            Self::BatchNorm(norm) => normalized(norm, x, false),
             Self::Dropout(dropout) => x.map(|x| dropout.forward(x), |x| dropout.forward(x)),
-            Self::Linear(linear) => Activation::Vectors(linear.forward(x.vectors())),
+            Self::Linear(linear) => fully_connected(linear, x, false),
             Self::Residual(residual) => residual.forward(x),
             Self::Relu => x.map(activation::relu, activation::relu),
             Self::Gelu => x.map(activation::gelu, activation::gelu),
