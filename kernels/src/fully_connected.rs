@@ -214,18 +214,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tests::cases;
-
-    /// Values from -1 to 1 from a small generator.
-    fn values(mut state: u64, len: usize) -> Vec<f32> {
-        let mut next = || {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-        };
-        (0..len).map(|_| next()).collect()
-    }
+    use crate::tests::{cases, values};
 
     #[track_caller]
     fn assert_close(found: &[f32], expected: &[f64]) {
@@ -265,10 +254,12 @@ mod tests {
         ) {
             let [rows, inputs, outputs] = sizes;
             let sizes = Sizes { rows, inputs, outputs, relu };
-            let x = values(seed, rows * inputs);
-            let weights = values(seed ^ 1, inputs * outputs);
-            let bias = values(seed ^ 2, outputs);
-            let grad = values(seed ^ 3, rows * outputs);
+            let mut state = seed;
+            let mut values = |len| values(&mut state, len);
+            let x = values(rows * inputs);
+            let weights = values(inputs * outputs);
+            let bias = values(outputs);
+            let grad = values(rows * outputs);
             let x_at = |row: usize, input: usize| x[row * inputs + input];
             let weight = |input: usize, output: usize| weights[input * outputs + output];
             let mut expected = product([rows, inputs, outputs], |o| bias[o], x_at, weight);

@@ -29,23 +29,17 @@ struct Operands {
 }
 
 impl Operands {
-    /// Values from a small generator; halves of small integers make ties in pooling frequent.
+    /// Random values; halves of small integers make ties in pooling frequent.
     fn new(g: &Geometry, seed: u64, coarse: bool) -> Operands {
         let mut state = seed;
-        let mut values = |len: usize| -> Vec<f32> {
-            (0..len)
-                .map(|_| {
-                    state = state
-                        .wrapping_mul(6364136223846793005)
-                        .wrapping_add(1442695040888963407);
-                    let value = (state >> 40) as f32 / (1 << 23) as f32 - 1.0;
-                    if coarse {
-                        (value * 3.0).round() / 2.0
-                    } else {
-                        value
-                    }
-                })
-                .collect()
+        let mut values = |len: usize| {
+            let mut values = values(&mut state, len);
+            if coarse {
+                values
+                    .iter_mut()
+                    .for_each(|value| *value = (*value * 3.0).round() / 2.0);
+            }
+            values
         };
         Operands {
             x: values(g.batch * g.image_len()),
@@ -54,6 +48,17 @@ impl Operands {
             grad: values(g.batch * g.output_len()),
         }
     }
+}
+
+/// Values from -1 to 1 from a small generator.
+pub(crate) fn values(state: &mut u64, len: usize) -> Vec<f32> {
+    let mut next = || {
+        *state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (*state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
 }
 
 /// So many cases, or as many as `PROPTEST_CASES` says: a memory checker takes long for each.

@@ -10,7 +10,7 @@ mod updates;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 use kernels::set_enabled;
 
 /// Waits for a turn: the switch and the counter are the process's.
@@ -33,6 +33,12 @@ impl Drop for On {
     fn drop(&mut self) {
         set_enabled(true);
     }
+}
+
+/// Goes back from `out`, with a gradient that differs from place to place.
+fn backward<const D: usize>(out: &Tensor<D>) -> Gradients {
+    let weights = out.clone().detach().add_scalar(0.3);
+    (out.clone() * weights).sum().backward()
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
