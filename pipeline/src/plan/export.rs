@@ -1,0 +1,47 @@
+//! The plan of an export.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use exporter::Opset;
+
+use super::TrainPlan;
+use super::planner::Planner;
+use crate::config::{ConfigError, ExportConfig, Weights};
+
+/// An export.
+#[derive(Debug)]
+pub struct ExportPlan {
+    /// What to export.
+    pub train: Arc<TrainPlan>,
+    /// Which weights.
+    pub weights: Weights,
+    /// The .onnx.
+    pub file: PathBuf,
+    /// ONNX operator set.
+    pub opset: Opset,
+    /// Whether `probabilities` are an output.
+    pub probabilities: bool,
+}
+
+impl Planner<'_> {
+    pub(super) fn export(&self, config: &ExportConfig) -> Result<ExportPlan, ConfigError> {
+        let opset = match &config.opset {
+            None => Opset::default(),
+            Some(opset) => Opset::new(opset.value).map_err(|error| {
+                self.document
+                    .invalid(opset.referenced, error.to_string(), None)
+            })?,
+        };
+        Ok(ExportPlan {
+            train: self.train_of(&config.train)?,
+            weights: config.weights,
+            file: config
+                .file
+                .clone()
+                .unwrap_or_else(|| self.config.output.join("model.onnx")),
+            opset,
+            probabilities: config.probabilities,
+        })
+    }
+}
