@@ -3,6 +3,8 @@
 //! Every output of Burnish goes through [`write()`]: a reader finds the old
 //! file or the new one, never a part, even after a crash.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod digest;
 mod fault;
 mod read;

@@ -26,6 +26,8 @@
 //!
 //! Architecture invariant: this crate knows neither Burn nor ONNX Runtime.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 #[cfg(feature = "augment")]
 pub mod augment;
 pub mod cifar10;

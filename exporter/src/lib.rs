@@ -45,6 +45,8 @@
 //! `lower` turns each operation into nodes, `rewrite` makes these fewer, and
 //! `emit` builds the messages.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod boundary;
 mod capture;
 mod dead;

@@ -14,6 +14,8 @@
 //!
 //! This crate says what a network is, and not how it is trained.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod architecture;
 mod block;
 mod layer;

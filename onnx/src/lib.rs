@@ -5,6 +5,8 @@
 //! place and the reason, before anything else sees it. Tensors in other files are
 //! read by [`read_with_external_data`] alone.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod check;
 mod digest;
 mod error;

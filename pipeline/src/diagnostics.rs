@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use output::message;
 use pipeline::config::ConfigError;
 use pipeline::interrupt::INTERRUPTED;
 use pipeline::run_lock;
@@ -12,7 +13,7 @@ use crate::commands::model::UnknownNetwork;
 
 /// Prints `error` to stderr and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    eprint!("{}", render(error, hint));
+    output::tell(&render(error, hint));
     let interrupted = |error: &(dyn Error + 'static)| {
         let error = error.downcast_ref::<trainer::Error>();
         matches!(error, Some(trainer::Error::Interrupted { .. }))
@@ -25,7 +26,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
 
 /// Says that a panic, printed by Rust above, is a bug.
 pub(crate) fn panicked() -> ExitCode {
-    eprintln!(
+    message!(
         "error: this is a bug in Burnish; finished stages are kept, and the same command goes on after them"
     );
     ExitCode::from(UNEXPECTED)

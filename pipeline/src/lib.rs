@@ -5,6 +5,8 @@
 //! file; stages cannot meet a bad setting. The only crate that knows all the
 //! others.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod config;
 pub mod data;
 pub mod history;

@@ -4,6 +4,8 @@
 //! on success, 1 for an error that the user can fix, 2 for one that is
 //! unexpected.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod commands;
 mod diagnostics;
 
@@ -72,7 +74,7 @@ fn main() -> ExitCode {
         Command::Runs(args) => runs::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Sign(args) => sign::run(args),
-        Command::Completions(args) => args.run::<Cli>().map_err(Into::into),
+        Command::Completions(args) => args.run::<Cli>(),
         Command::Man(args) => args.run::<Cli>().map_err(Into::into),
     });
     match result {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use output::message;
 use serde::Serialize;
 
 use crate::config::{ConfigError, Document, Override};
@@ -229,5 +230,5 @@ impl Pipeline {
 }
 
 fn announce(stage: &Stage, what: &str) {
-    eprintln!("[{}] {} {what}", stage.name, stage.action.kind());
+    message!("[{}] {} {what}", stage.name, stage.action.kind());
 }

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use output::message;
 use same_file::Handle;
 
 /// Name of the file that is locked while a run is at work.
@@ -92,7 +93,7 @@ fn open_locked(folder: &Path, path: &Path, wait: bool) -> Result<Option<File>, E
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) if wait => {
-            eprintln!("waiting: {}", held(folder, &mut file));
+            message!("waiting: {}", held(folder, &mut file));
             file.lock().map_err(artifact::Error::new("lock", path))?;
         }
         Err(TryLockError::WouldBlock) => return Err(held(folder, &mut file)),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use output::message;
 use serde::Serialize;
 use serde_json::Value;
 use trainer::Summary;
@@ -79,12 +80,12 @@ impl Sweep {
         for (index, run) in self.runs.iter_mut().enumerate() {
             let name = &run.name;
             if run.pipeline.pending(options)?.is_empty() {
-                eprintln!("{name} is up to date ({}/{count})", index + 1);
+                message!("{name} is up to date ({}/{count})", index + 1);
                 continue;
             }
-            eprintln!("{name} ({}/{count})", index + 1);
+            message!("{name} ({}/{count})", index + 1);
             match run.pipeline.run(options) {
-                Err(error) if has_diverged(&error) => eprintln!("  given up: {error:#}"),
+                Err(error) if has_diverged(&error) => message!("  given up: {error:#}"),
                 result => {
                     result.map_err(|error| error.context(format!("run `{name}` failed")))?;
                 }

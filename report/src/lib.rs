@@ -9,6 +9,8 @@
 //! Architecture invariant: this crate knows neither Burn nor ONNX Runtime nor
 //! the ONNX format.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod calibration;
 mod mistakes;
 mod page;

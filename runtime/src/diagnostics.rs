@@ -10,7 +10,7 @@ use crate::commands::{Absent, eval, predict};
 
 /// Prints `error` to stderr and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    eprint!("{}", render(error, advice));
+    output::tell(&render(error, advice));
     let fixable = error.chain().any(is_known);
     ExitCode::from(if fixable { FIXABLE } else { UNEXPECTED })
 }

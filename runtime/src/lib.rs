@@ -24,6 +24,8 @@
 //! builds quickly, so that it can be installed where models are served; more
 //! so without the features `pictures` and `plot`.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod bench;
 pub mod check;
 pub mod cli;
@@ -33,7 +35,6 @@ mod hint;
 pub mod inspect;
 pub mod library;
 pub mod metadata;
-pub mod output;
 #[cfg(feature = "pictures")]
 pub mod picture;
 mod predict;

@@ -3,13 +3,14 @@
 //! Data goes to stdout, everything for people to stderr. The exit code is 0 on
 //! success, 1 for an error that the user can fix, 2 for one that is unexpected.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod commands;
 mod diagnostics;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use runtime::output;
 
 use commands::{bench, eval, inspect, predict, setup, verify_signature};
 use runtime::shell::{Completions, Man};
@@ -46,7 +47,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(args),
         Command::VerifySignature(args) => verify_signature::run(args),
         Command::Setup(args) => setup::run(args),
-        Command::Completions(args) => args.run::<Cli>().map_err(Into::into),
+        Command::Completions(args) => args.run::<Cli>(),
         Command::Man(args) => args.run::<Cli>().map_err(Into::into),
     };
     match result {

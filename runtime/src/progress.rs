@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use output::message;
 
 /// A turning wheel with a text on a terminal, a plain line elsewhere; gone
 /// when it is dropped.
@@ -12,7 +13,7 @@ pub(crate) struct Spinner(ProgressBar);
 impl Spinner {
     pub(crate) fn start(text: String) -> Self {
         if !std::io::stderr().is_terminal() {
-            eprintln!("{text}");
+            message!("{text}");
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::new_spinner().with_message(text);

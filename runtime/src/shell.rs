@@ -1,10 +1,10 @@
 //! What a shell wants to know of a command line: completions and man pages.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
+use output::message;
 
 /// Print a script that lets a shell complete this program's commands
 #[derive(Debug, clap::Args)]
@@ -27,16 +27,12 @@ impl Completions {
     /// # Errors
     ///
     /// When stdout cannot be written.
-    pub fn run<C: CommandFactory>(&self) -> io::Result<()> {
+    pub fn run<C: CommandFactory>(&self) -> anyhow::Result<()> {
         let mut command = C::command();
         let name = command.get_name().to_owned();
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, name, &mut script);
-        match io::stdout().lock().write_all(&script) {
-            // Whoever reads has seen enough, like `head`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
-        }
+        output::write(&script)
     }
 }
 
@@ -50,7 +46,7 @@ impl Man {
         let mut command = C::command().disable_help_subcommand(true);
         command.build();
         let written = write_pages(&command, &self.folder)?;
-        eprintln!("wrote {written} pages into {}", self.folder.display());
+        message!("wrote {written} pages into {}", self.folder.display());
         Ok(())
     }
 }

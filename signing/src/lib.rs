@@ -26,6 +26,8 @@
 //! [in-toto statement]: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 //! [OpenSSF Model Signing]: https://github.com/ossf/model-signing-spec
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod bundle;
 mod error;
 mod key;

@@ -7,6 +7,8 @@
 //! the order and the changes of the images of epoch e follow from the seed and e, the random numbers of step
 //! s from the seed and s, and the rest is in a checkpoint.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod checkpoint;
 mod classifier;
 mod device;

@@ -12,6 +12,7 @@ use burn::train::metric::{AccuracyMetric, LossMetric};
 use burn::train::{Learner, LearningResult, SupervisedTraining, TrainingStrategy};
 use dataset::{Normalization, Split};
 use models::{Architecture, Network};
+use output::message;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -172,7 +173,7 @@ fn start(job: &Job<'_>, identity: &Value) -> Result<Option<Checkpoint>, Error> {
     };
     for (path, problem) in damaged {
         let path = path.display();
-        eprintln!("  note: {path} is damaged ({problem}); an older one is used");
+        message!("  note: {path} is damaged ({problem}); an older one is used");
     }
     let Some(checkpoint) = found else {
         Checkpoint::clear(job.folder)?;

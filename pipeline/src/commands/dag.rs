@@ -1,9 +1,9 @@
 //! `pipeline dag`: the stages and what they depend on, as a Mermaid flowchart
 //! (<https://mermaid.js.org/syntax/flowchart.html>), which GitHub draws.
 
+use output::print_json;
 use pipeline::plan::Stage;
 use pipeline::run::Pipeline;
-use runtime::output::print_json;
 use serde::Serialize;
 
 /// Print the stages and their dependencies as a Mermaid flowchart
@@ -31,17 +31,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     if args.json {
         return print_json(&nodes(stages));
     }
-    println!("flowchart LR");
+    output::write(flowchart(stages))
+}
+
+fn flowchart(stages: &[Stage]) -> String {
+    let mut text = "flowchart LR\n".to_owned();
     for (index, stage) in stages.iter().enumerate() {
         let name = stage.name.replace('"', "#quot;");
-        println!("    s{index}[\"{name}<br/>{}\"]", stage.action.kind());
+        let kind = stage.action.kind();
+        text += &format!("    s{index}[\"{name}<br/>{kind}\"]\n");
     }
     for (index, stage) in stages.iter().enumerate() {
         for before in &stage.depends {
-            println!("    s{before} --> s{index}");
+            text += &format!("    s{before} --> s{index}\n");
         }
     }
-    Ok(())
+    text
 }
 
 fn nodes(stages: &[Stage]) -> Vec<Node<'_>> {

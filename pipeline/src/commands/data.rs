@@ -1,13 +1,12 @@
 //! `pipeline data show`: what a dataset looks like.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
 use dataset::Part;
 use dataset::augment::Augment;
+use output::message;
 use pipeline::data::{Loaded, Sample, png, samples, strips};
 use pipeline::plan::{Action, DatasetPlan, Plan};
 use pipeline::run::Pipeline;
@@ -103,21 +102,13 @@ impl Show {
         let shown = samples(loaded.part(part), &dataset.classes, self.count, augment);
         if let Some(path) = &self.png {
             artifact::write_bytes(path, &png(&shown)?)?;
-            eprintln!("wrote {}", path.display());
+            message!("wrote {}", path.display());
         }
         let overview = loaded.overview(&dataset);
-        let text = match self.json {
-            true => serde_json::to_string_pretty(&overview)? + "\n",
-            false => overview.to_string(),
-        };
         if !self.json {
-            in_terminal(&shown).context("cannot write to stdout")?;
+            in_terminal(&shown)?;
         }
-        match io::stdout().lock().write_all(text.as_bytes()) {
-            // Whoever reads has seen enough, like `head`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result.context("cannot write to stdout"),
-        }
+        output::print(&overview, self.json)
     }
 
     fn dataset(&self, plan: &Plan) -> Result<Arc<DatasetPlan>, Refusal> {
@@ -154,14 +145,14 @@ impl Show {
 }
 
 /// The samples, where stdout is a terminal that can show them.
-fn in_terminal(samples: &[Sample]) -> io::Result<()> {
+fn in_terminal(samples: &[Sample]) -> anyhow::Result<()> {
     if runtime::picture::protocol().is_none() {
         return Ok(());
     }
     for (strip, labels) in strips(samples, ACROSS, COLUMNS) {
         let count = (strip.width() as usize).min(ACROSS * COLUMNS);
-        runtime::picture::show(&strip, count as u32)?;
-        println!("{labels}\n");
+        output::ended(runtime::picture::show(&strip, count as u32).map(drop))?;
+        output::write(format!("{labels}\n\n"))?;
     }
     Ok(())
 }

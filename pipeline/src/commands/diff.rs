@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::slice;
 
+use output::print;
 use pipeline::history::{Difference, History, Run};
-use runtime::output::print;
 
 /// Compare the settings and the results of two runs
 #[derive(Debug, clap::Args)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use output::message;
+
 /// Write a commented pipeline.yaml to start from
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -23,7 +25,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return Err(Exists(args.file.clone()).into());
     }
     artifact::write_bytes(&args.file, TEMPLATE.as_bytes())?;
-    eprintln!(
+    message!(
         "wrote {}; run it with `pipeline run {0}`",
         args.file.display()
     );

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::str::FromStr;
 
 use models::{BUILT_IN, Cost, ModelSpec, Summary};
+use output::print;
 use pipeline::config::{Document, suggestion};
 use pipeline::table::{model_table, sizes, table};
-use runtime::output::print;
 use runtime::text::grouped;
 use serde::Serialize;
 

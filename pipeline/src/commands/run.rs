@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use output::{message, print, print_json};
 use pipeline::interrupt::Interrupts;
 use pipeline::lock::Reason;
 use pipeline::plan::Stage;
 use pipeline::results;
 use pipeline::run::{Options, Outcome, Pipeline};
 use pipeline::sweep::Sweep;
-use runtime::output::{print, print_json};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let outcomes = pipeline.run(&options)?;
     if !outcomes.iter().any(|outcome| outcome.ran) {
-        eprintln!("nothing to do: everything is up to date");
+        message!("nothing to do: everything is up to date");
     }
     match args.json {
         true => print_json(&told(&outcomes)?),
@@ -102,6 +102,7 @@ fn dry_run<'a>(
     json: bool,
 ) -> anyhow::Result<()> {
     let mut states = Vec::new();
+    let mut text = String::new();
     for (run, pipeline) in pipelines {
         let pending = pipeline.pending(options)?;
         if json {
@@ -110,21 +111,21 @@ fn dry_run<'a>(
             continue;
         }
         if let Some(run) = run {
-            println!("{run}");
+            text += &format!("{run}\n");
         }
-        print_pending(&pending);
+        text += &would_run(&pending);
     }
     match json {
         true => print_json(&states),
-        false => Ok(()),
+        false => output::write(text),
     }
 }
 
-fn print_pending(pending: &[(&Stage, Reason)]) {
-    for (stage, reason) in pending {
-        println!("{} would run: {reason}", stage.name);
-    }
+/// A line for each stage.
+fn would_run(pending: &[(&Stage, Reason)]) -> String {
     if pending.is_empty() {
-        println!("nothing would run: everything is up to date");
+        return "nothing would run: everything is up to date\n".to_owned();
     }
+    let line = |(stage, reason): &(&Stage, Reason)| format!("{} would run: {reason}\n", stage.name);
+    pending.iter().map(line).collect()
 }

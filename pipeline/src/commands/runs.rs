@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use output::{message, print};
 use pipeline::history::History;
-use runtime::output::print;
 
 /// List the runs in folders of results
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let history = History::under(&args.folders)?;
     if history.runs.is_empty() && !args.json {
-        eprintln!("no run is there yet");
+        message!("no run is there yet");
         return Ok(());
     }
     print(&history, args.json)

@@ -1,6 +1,6 @@
 //! `pipeline schema`: the JSON Schema of pipeline.yaml, for editors.
 
-use runtime::output::print_json;
+use output::print_json;
 
 /// Print the JSON Schema of pipeline.yaml, for editors
 #[derive(Debug, clap::Args)]

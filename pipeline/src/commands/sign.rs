@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
-use runtime::output::print_json;
+use output::{message, print_json};
 use serde::Serialize;
 use signing::{PrivateKey, sign};
 
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             key: key.public().digest(),
         });
     }
-    eprintln!(
+    message!(
         "wrote {}; whoever has your public key can check it with\n  \
          runtime verify-signature {} --signature {0} --key PUBLIC.pem",
         output.display(),

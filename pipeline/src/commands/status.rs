@@ -1,10 +1,10 @@
 //! `pipeline status`: what is up to date, and why the rest is not.
 
+use output::print_json;
 use pipeline::lock::Reason;
 use pipeline::plan::Stage;
 use pipeline::run::Pipeline;
 use pipeline::sweep::Sweep;
-use runtime::output::print_json;
 use serde::Serialize;
 
 /// Say of each stage whether it is up to date
@@ -48,13 +48,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             .flat_map(|(name, run)| states(name.as_deref(), run));
         return print_json(&states.collect::<Vec<_>>());
     }
+    let mut text = String::new();
     for (name, pipeline) in &runs {
         if let Some(name) = name {
-            println!("{name}");
+            text += &format!("{name}\n");
         }
-        print(pipeline);
+        text += &table(pipeline);
     }
-    Ok(())
+    output::write(text)
 }
 
 impl State {
@@ -78,19 +79,22 @@ fn states(run: Option<&str>, pipeline: &Pipeline) -> Vec<State> {
         .collect()
 }
 
-fn print(pipeline: &Pipeline) {
+/// A line for each stage.
+fn table(pipeline: &Pipeline) -> String {
     let status = pipeline.status();
     let width = status.iter().map(|(stage, _)| stage.name.len()).max();
+    let mut text = String::new();
     for (stage, reason) in status {
         let state = match reason {
             None => "up to date".to_owned(),
             Some(reason) => format!("has to run: {reason}"),
         };
-        println!(
-            "{:width$}  {:7}  {state}",
+        text += &format!(
+            "{:width$}  {:7}  {state}\n",
             stage.name,
             stage.action.kind(),
             width = width.unwrap_or_default()
         );
     }
+    text
 }

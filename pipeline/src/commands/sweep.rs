@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use output::print;
 use pipeline::sweep::Sweep;
-use runtime::output::print;
 
 /// Show the results of a pipeline's `matrix`, the best first
 #[derive(Debug, clap::Args)]

@@ -2,6 +2,7 @@
 
 use artifact::Sha256;
 use dataset::Part;
+use output::message;
 
 use crate::plan::{DatasetFormat, DatasetPlan};
 
@@ -10,7 +11,7 @@ impl DatasetPlan {
     pub(crate) fn fetch(&self) -> Result<(), dataset::Error> {
         if let DatasetFormat::Published(name) = &self.format {
             for file in &dataset::fetch(*name, &self.dir)?.files {
-                eprintln!("  {file}");
+                message!("  {file}");
             }
         }
         Ok(())
@@ -40,7 +41,7 @@ pub(super) fn run(plan: &DatasetPlan) -> anyhow::Result<()> {
     for part in [Part::Train, Part::Test] {
         let split = plan.load(part)?;
         let [images, channels, height, width] = split.images().shape();
-        eprintln!("  {images} {part} images of {channels}×{height}×{width}");
+        message!("  {images} {part} images of {channels}×{height}×{width}");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use artifact::Sha256;
 use dataset::Part;
+use output::message;
 use runtime::{Evaluation, Library, ModelMetadata, Session, SessionOptions, evaluate, library};
 use serde::Serialize;
 
@@ -12,14 +13,14 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     let library = library::load(context.ort_lib.as_deref())?;
     let mut session = session(plan, &library)?;
     if let Some(reason) = session.fallback() {
-        eprintln!("  note: running on the CPU, as CUDA cannot run: {reason}");
+        message!("  note: running on the CPU, as CUDA cannot run: {reason}");
     }
     let metadata = ModelMetadata::of_model(session.model())?;
     let test = plan.dataset.load(Part::Test)?;
     let mut evaluation = evaluate(&mut session, &metadata, &test, plan.config.batch)?;
     match context.brief {
-        true => eprintln!("  accuracy {:.2}%", 100.0 * evaluation.accuracy),
-        false => println!("{evaluation}"),
+        true => message!("  accuracy {:.2}%", 100.0 * evaluation.accuracy),
+        false => output::write(format!("{evaluation}\n"))?,
     }
     evaluation.speed = None;
     let evaluated = Evaluated {

@@ -7,6 +7,7 @@ use burn::tensor::{Tensor, activation};
 use dataset::{Normalization, Part, Split};
 use exporter::{Exporter, OnnxModel, dims};
 use models::Network;
+use output::message;
 use runtime::metadata::keys;
 use runtime::{ModelMetadata, Sources};
 
@@ -25,10 +26,10 @@ pub(super) fn run(plan: &ExportPlan) -> anyhow::Result<()> {
     let digest = onnx::initializers_digest(model.model())?;
     let model = model.with_metadata(keys::INITIALIZERS, digest);
     for warning in model.warnings() {
-        eprintln!("  warning: {warning}");
+        message!("  warning: {warning}");
     }
     model.save(&plan.file)?;
-    eprintln!("  {}", plan.file.display());
+    message!("  {}", plan.file.display());
     Ok(())
 }
 

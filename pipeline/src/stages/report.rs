@@ -2,6 +2,7 @@
 
 use artifact::Sha256;
 use dataset::{Part, Split};
+use output::message;
 use report::{ClassMeasures, Epoch, Evaluation, Graph, Run, Sample, Section, Times, Verification};
 use runtime::{Inspection, ModelMetadata, Session, evaluate_each, library, softmax};
 use serde_json::Value;
@@ -46,8 +47,8 @@ pub(super) fn run(plan: &ReportPlan, context: &Context) -> anyhow::Result<()> {
     };
     let page = report::write(&report, &plan.folder)?;
     match context.brief {
-        true => eprintln!("  {}", page.display()),
-        false => println!("{}", page.display()),
+        true => message!("  {}", page.display()),
+        false => output::write(format!("{}\n", page.display()))?,
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dataset::{Normalization, Part};
+use output::{message, tell};
 use runtime::text::grouped;
 use trainer::Job;
 
@@ -27,16 +28,16 @@ pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
     let train = plan.dataset.load(Part::Train)?;
     let test = plan.dataset.load(Part::Test)?;
     match context.brief {
-        true => eprintln!(
+        true => message!(
             "  {} parameters",
             grouped(plan.architecture.parameters() as u64)
         ),
-        false => eprint!("{}", model_table(&plan.architecture.summary(), false)),
+        false => tell(&model_table(&plan.architecture.summary(), false)),
     }
     if let Some(init) = &plan.init {
-        eprint!("{}", weights_table(&init.matched));
+        tell(&weights_table(&init.matched));
     }
-    eprintln!("  {} images", train.images().len());
+    message!("  {} images", train.images().len());
     let listening = context.interrupts.listen();
     let (summary, timing) = trainer::train(&Job {
         architecture: &plan.architecture,
@@ -54,10 +55,12 @@ pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
     artifact::write_json(&plan.folder.join(NAMES), &Names::of(plan))?;
     let accuracy = 100.0 * summary.best.validation_accuracy;
     match summary.epochs {
-        0 => eprintln!("  not trained: validation accuracy {accuracy:.2}%"),
-        epochs => eprintln!(
+        0 => message!("  not trained: validation accuracy {accuracy:.2}%"),
+        epochs => message!(
             "  on the {} in {:.1} s: best epoch {} of {epochs}, validation accuracy {accuracy:.2}%",
-            summary.device, timing.seconds, summary.best.epoch,
+            summary.device,
+            timing.seconds,
+            summary.best.epoch,
         ),
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use dataset::{Part, Split};
+use output::message;
 use runtime::{ModelMetadata, Session, SessionOptions, library};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +73,7 @@ pub(super) fn run(plan: &VerifyPlan, context: &Context) -> anyhow::Result<()> {
         onnxruntime: library.version().to_owned(),
     };
     artifact::write_json(&plan.file, &verification)?;
-    eprintln!(
+    message!(
         "  {} of {0} labels equal, logits differ by at most {max_difference:.1e}",
         verification.images
     );

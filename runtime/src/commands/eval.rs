@@ -10,13 +10,12 @@ use dataset::{
     cifar10,
 };
 use onnx::proto::ModelProto;
+use output::message;
 use runtime::{
     Evaluation, MetadataError, ModelMetadata, Provider, Session, SessionOptions, Sources, evaluate,
     library,
 };
 use serde::Serialize;
-
-use crate::output;
 
 /// Evaluate a model on the test images of its dataset
 #[derive(Debug, clap::Args)]
@@ -175,7 +174,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let mut session = Session::open(&library, &args.model, &options)?;
     if let Some(reason) = session.fallback() {
-        eprintln!("note: running on the CPU, as CUDA cannot run: {reason}");
+        message!("note: running on the CPU, as CUDA cannot run: {reason}");
     }
     let data = Data::find(&described.metadata.dataset, args.data.clone())?;
     let metadata = described.complete(&data)?;
@@ -218,7 +217,7 @@ fn describe(model: &ModelProto, args: &Args) -> Result<Described, Refusal> {
         }
         (Err(MetadataError::Absent), Some(name)) => Ok(by_user(name)),
         (Err(error), Some(name)) => {
-            eprintln!("note: {error}; it is left aside for `--dataset {name}`");
+            message!("note: {error}; it is left aside for `--dataset {name}`");
             Ok(by_user(name))
         }
         (Err(source), None) => Err(Refusal::NoDataset {
@@ -317,7 +316,7 @@ impl Data {
                 },
             ) if self.own => {
                 let path = path.display();
-                eprintln!("note: `{path}` is not the published {name}; it is used as it is");
+                message!("note: `{path}` is not the published {name}; it is used as it is");
                 match name {
                     DatasetName::Mnist | DatasetName::FashionMnist => {
                         dataset::load_split(&self.folder, part, name.class_names().len())

@@ -6,8 +6,6 @@ use onnx::proto::ModelProto;
 use runtime::check::{Check, Files};
 use runtime::{Inspection, ModelMetadata};
 
-use crate::output;
-
 /// Show what is in a model: inputs, outputs, versions, operators, metadata
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

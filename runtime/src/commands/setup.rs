@@ -4,10 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use output::message;
 use runtime::library::{self, Build, Library};
 use serde::Serialize;
-
-use crate::output;
 
 /// Get ONNX Runtime, so that later commands need no network
 #[derive(Debug, clap::Args)]
@@ -56,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Target::Cpu => library::load(None)?,
         Target::Cuda => {
             let path = library::fetch(Build::Cuda)?;
-            eprintln!(
+            message!(
                 "It also needs an NVIDIA driver, CUDA 13 and cuDNN 9. The libraries come with \
                  `python3 -m pip install 'onnxruntime-gpu[cuda,cudnn]=={}'`.",
                 library::VERSION

@@ -7,8 +7,6 @@ use artifact::Sha256;
 use serde::Serialize;
 use signing::{Bundle, PublicKey, Resource, verify};
 
-use crate::output;
-
 /// Check that a model is what the owner of a key signed (OpenSSF model signing)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

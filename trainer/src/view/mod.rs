@@ -9,6 +9,7 @@ mod renderer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use output::message;
 
 use crate::history::{EpochRecord, EpochTiming};
 use crate::progress::Totals;
@@ -63,7 +64,7 @@ impl View {
     pub(crate) fn note(&self, line: &str) {
         match self.dashboard() {
             Some(mut dashboard) => dashboard.note(line),
-            None => self.bar.suspend(|| eprintln!("{line}")),
+            None => self.bar.suspend(|| message!("{line}")),
         }
     }
 

@@ -9,11 +9,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use output::message;
 use runtime::bench::{Effort, measure};
 use runtime::{Library, ModelMetadata, Session, SessionOptions, library};
 
 use super::eval;
-use crate::output;
 use report::{LatencyRow, Report, ThroughputRow};
 
 /// Measure latency at batch 1, and throughput over batch sizes and threads
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let mut session = open(args, &library, threads)?;
         let report = report.get_or_insert_with(|| {
             if let Some(reason) = session.fallback() {
-                eprintln!("note: running on the CPU, as CUDA cannot run: {reason}");
+                message!("note: running on the CPU, as CUDA cannot run: {reason}");
             }
             Report::new(args, &library, session.provider())
         });
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     output::print(&report, args.json)?;
     if let Some(file) = &args.plot {
         file.write(&report.throughput)?;
-        eprintln!("wrote {}", file.path().display());
+        message!("wrote {}", file.path().display());
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `runtime predict`: what pictures are taken for.
 
-mod output;
+mod answers;
 mod sources;
 
 use std::error::Error;
@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use dataset::Images;
 use image::DynamicImage;
+use output::message;
 use runtime::prepare::{Center, Invert, Preparation, Prepared, prepare};
 use runtime::{ModelMetadata, Session, SessionOptions, library, predict};
 
 use super::eval;
-use output::Answer;
+use answers::Answer;
 use sources::Source;
 
 /// Tell what pictures show: PNG, JPEG or WebP, photographs of digits too
@@ -113,9 +114,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     };
     let mut session = Session::open(&library, &args.model, &options)?;
     if let Some(reason) = session.fallback() {
-        eprintln!("note: running on the CPU, as CUDA cannot run: {reason}");
+        message!("note: running on the CPU, as CUDA cannot run: {reason}");
     }
-    let mut printer = output::Printer::new(args, sources.len());
+    let mut printer = answers::Printer::new(args, sources.len());
     let mut failed = 0;
     for sources in sources.chunks(BATCH.get()) {
         let ready = load(sources, &metadata, preparation(args, &metadata));
@@ -156,7 +157,7 @@ fn load(sources: &[Source], metadata: &ModelMetadata, preparation: Preparation) 
             prepared,
         })
     };
-    let told = |error: anyhow::Error| eprintln!("error: {error:#}");
+    let told = |error: anyhow::Error| message!("error: {error:#}");
     let ready = sources.iter().map(|source| ready(source).map_err(told));
     ready.filter_map(Result::ok).collect()
 }

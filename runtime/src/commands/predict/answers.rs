@@ -9,7 +9,6 @@ use runtime::{Prediction, Ranked, picture};
 use serde::Serialize;
 
 use super::{Args, Ready};
-use crate::output;
 
 /// With more pictures than these, each has a line instead of bars.
 const FEW: usize = 8;
