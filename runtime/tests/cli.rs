@@ -362,6 +362,40 @@ fn setup_for_cuda_that_cannot_download_says_so() {
     refuses(&mut command, &["onnxruntime-gpu", "pip download", "hint:"]);
 }
 
+/// A module in the working folder that takes the place of one of Python's.
+#[cfg(unix)]
+#[test]
+fn python_files_beside_the_model_are_not_run() {
+    let files = Files::new();
+    let marker = files.path("ran");
+    let hostile = format!("open({:?}, 'w')", marker.to_str().unwrap());
+    for module in ["pip.py", "sitecustomize.py", "importlib.py"] {
+        files.write(module, hostile.as_bytes());
+    }
+    let interpreter = std::process::Command::new("python3")
+        .args(["-m", "pip"])
+        .current_dir(files.path(""))
+        .status();
+    if interpreter.is_err() {
+        return;
+    }
+    fs::remove_file(&marker).expect("Python runs what is in the working folder");
+    for provider in ["cpu", "cuda"] {
+        runtime()
+            .args(["setup", "--provider", provider])
+            .current_dir(files.path(""))
+            .env("BURNISH_CACHE", files.path("cache"))
+            // The empty entry is the working folder, too.
+            .env("PYTHONPATH", ":")
+            .env("PIP_NO_INDEX", "1")
+            .env("UV_OFFLINE", "1")
+            .env_remove("LD_LIBRARY_PATH")
+            .output()
+            .unwrap();
+        assert!(!marker.exists(), "{provider}");
+    }
+}
+
 #[test]
 fn inspect_shows_what_is_in_the_model() {
     let files = Files::new();

@@ -1,7 +1,7 @@
 //! What the Python environment has installed.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Prints the folders of the package that is the first argument, without
@@ -26,7 +26,8 @@ pub(super) fn interpreters() -> Vec<PathBuf> {
         .into_iter()
         .filter_map(env::var_os)
         .map(|environment| PathBuf::from(environment).join(program))
-        .filter(|interpreter| interpreter.is_file())
+        // A relative one would be sought in the working folder.
+        .filter(|interpreter| interpreter.is_absolute() && interpreter.is_file())
         .chain([if cfg!(windows) { "python" } else { "python3" }.into()])
         .collect()
 }
@@ -68,8 +69,8 @@ pub(crate) fn nvidia_folders() -> (Option<PathBuf>, Option<PathBuf>) {
     (find("cu13"), find("cudnn"))
 }
 
-fn package_folders(interpreter: &PathBuf, package: &str) -> Result<Vec<PathBuf>, String> {
-    let output = Command::new(interpreter)
+fn package_folders(interpreter: &Path, package: &str) -> Result<Vec<PathBuf>, String> {
+    let output = command(interpreter, Path::new("/"))
         .args(["-c", FIND_PACKAGE, package])
         .output()
         .map_err(|error| error.to_string())?;
@@ -79,6 +80,14 @@ fn package_folders(interpreter: &PathBuf, package: &str) -> Result<Vec<PathBuf>,
     }
     let folders = text.lines().filter(|line| !line.is_empty());
     Ok(folders.map(PathBuf::from).collect())
+}
+
+/// A call of `interpreter` in `folder`, which must be one that only who may be
+/// trusted writes: Python runs what it finds there under the name of a module.
+pub(super) fn command(interpreter: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(interpreter);
+    command.current_dir(folder);
+    command
 }
 
 /// The last line of what a program printed: where Python names its error.

@@ -215,7 +215,7 @@ pub fn fetch(build: Build) -> Result<PathBuf, FetchError> {
         build.package(),
         wheel.megabytes
     ));
-    let file = download(wheel, &temporary.path().join("wheel"))?;
+    let file = download(wheel, temporary.path())?;
     verify(&file, wheel)?;
     let unpacked = temporary.path().join("unpacked");
     unpack(&file, &unpacked)?;
@@ -236,10 +236,11 @@ fn wheel_for(build: Build) -> Result<&'static Wheel, FetchError> {
         .ok_or(FetchError::UnknownPlatform { build })
 }
 
-/// Downloads `wheel` into `folder` through the first package manager that can.
+/// Downloads `wheel` into `folder`, an empty one of our own, through the first
+/// package manager that can.
 fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, FetchError> {
     let mut refusals = Vec::new();
-    for (name, mut command) in package_managers() {
+    for (name, mut command) in package_managers(folder) {
         match run_download(&mut command, wheel, folder) {
             Ok(file) => return Ok(file),
             Err(reason) => refusals.push(Refusal {
@@ -254,12 +255,12 @@ fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, FetchError> {
     })
 }
 
-/// The ways to call `pip download`, with a short name each.
-fn package_managers() -> Vec<(String, Command)> {
+/// The ways to call `pip download` in `folder`, with a short name each.
+fn package_managers(folder: &Path) -> Vec<(String, Command)> {
     let mut managers: Vec<_> = python::interpreters()
         .into_iter()
         .map(|interpreter| {
-            let mut command = Command::new(&interpreter);
+            let mut command = python::command(&interpreter, folder);
             command.args(["-m", "pip"]);
             (
                 format!("{} -m pip download", interpreter.display()),
@@ -268,7 +269,8 @@ fn package_managers() -> Vec<(String, Command)> {
         })
         .collect();
     let mut uv = Command::new("uv");
-    uv.args(["tool", "run", "--quiet", "pip"]);
+    uv.current_dir(folder)
+        .args(["tool", "run", "--quiet", "pip"]);
     managers.push(("uv tool run pip download".to_owned(), uv));
     managers
 }
