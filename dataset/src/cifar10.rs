@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 
+use crate::folder::is_there;
 use crate::{CifarError, Error, Images, Part, Split};
 
 /// Channels, height and width of an image.
@@ -165,6 +166,7 @@ fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 fn require(folder: &Path, name: &'static str) -> Result<PathBuf, Error> {
+    is_there(folder)?;
     find(folder, name).ok_or_else(|| Error::MissingBatch {
         folder: folder.to_owned(),
         file: name,

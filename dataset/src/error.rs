@@ -15,6 +15,10 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] artifact::Error),
 
+    /// There is no folder to read from.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
+
     /// A folder lacks one of the four files.
     #[error(
         "no {file} in {}: it may be named `{}` or `{}`, or end in `.gz`",
@@ -170,7 +174,7 @@ pub enum CifarError {
 pub enum LayoutError {
     /// There are no classes to tell apart.
     #[error(
-        "found {found} folders of classes, but two or more are expected, as `CLASS/picture.png`, \
+        "folders of classes: found {found}, but two or more are expected, as `CLASS/picture.png`, \
          or as `train/CLASS/…` and `test/CLASS/…`"
     )]
     Classes {
@@ -178,7 +182,7 @@ pub enum LayoutError {
         found: usize,
     },
     /// There are more classes than a label can number.
-    #[error("found {found} folders of classes, but up to {limit} are expected")]
+    #[error("folders of classes: found {found}, but up to {limit} are expected")]
     TooManyClasses {
         /// The number of folders.
         found: usize,
@@ -186,7 +190,7 @@ pub enum LayoutError {
         limit: usize,
     },
     /// A class has no pictures, or too few for both parts.
-    #[error("found {found} pictures, but a class needs at least {expected}{reason}")]
+    #[error("pictures: found {found}, but a class needs at least {expected}{reason}")]
     Pictures {
         /// The number of pictures.
         found: usize,

@@ -73,10 +73,19 @@ impl DatasetFile {
     }
 
     fn require(self, folder: &Path) -> Result<PathBuf, Error> {
+        is_there(folder)?;
         self.find(folder).ok_or_else(|| Error::Missing {
             folder: folder.to_owned(),
             file: self,
         })
+    }
+}
+
+/// Checks that there is a folder to read from.
+pub(crate) fn is_there(folder: &Path) -> Result<(), Error> {
+    match folder.is_dir() {
+        true => Ok(()),
+        false => Err(Error::NoFolder(folder.to_owned())),
     }
 }
 

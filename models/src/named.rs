@@ -57,7 +57,7 @@ impl<'de, T: Named> Visitor<'de> for NameOrMap<T> {
         match map.next_key::<String>()? {
             None => Ok(value),
             Some(other) => Err(A::Error::custom(format!(
-                "`{other}` stands where {} has ended",
+                "{} has one kind, and `{other}` is a second",
                 T::WHAT
             ))),
         }

@@ -1,4 +1,5 @@
-//! Runs the stages of a pipeline.yaml: dataset, train, export, verify, eval.
+//! Runs the stages of a pipeline.yaml: dataset, train, export, verify, eval,
+//! report.
 //!
 //! [`config`] reads the file as typed, [`plan`] checks all of it and resolves
 //! every reference, [`run`] then runs what is not up to date by the [`lock`]

@@ -1,8 +1,8 @@
 //! The command line: `pipeline run`, `status`, `dag`, `init` and others.
 //!
 //! Results go to stdout, everything for people to stderr. The exit code is 0
-//! on success, 1 for an error that the user can fix, 2 for one that is
-//! unexpected.
+//! on success, 1 for an error, 2 for a panic, which is a bug, and 130 for a
+//! training that Ctrl-C stopped.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -18,10 +18,10 @@ use runtime::shell::{Completions, Man};
 
 use commands::{dag, data, diff, init, model, run, runs, schema, sign, status, sweep};
 
-/// Trains a network, exports it as ONNX, and proves and measures the ONNX, as
-/// a YAML file describes it.
+/// Trains a network, exports it as ONNX, proves and measures the ONNX, and
+/// reports on it, as a YAML file describes it.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

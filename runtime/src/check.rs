@@ -91,7 +91,7 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// Something has another digest.
-    #[error("the model was not made from what is there: {} differ", join(.0))]
+    #[error("the model was not made from what is there: not with the same {}", join(.0))]
     Differs(Vec<Part>),
     /// A file was given whose digest the metadata does not have.
     #[error("the model's metadata has no digest of its {}", join(.0))]

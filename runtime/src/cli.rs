@@ -1,12 +1,23 @@
 //! What command lines of Burnish have in common: how errors are told.
 
 use std::error::Error;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 /// Exit code of an error that the user can fix.
 pub const FIXABLE: u8 = 1;
 /// Exit code of an error that nobody thought of.
 pub const UNEXPECTED: u8 = 2;
+
+/// Reads a number of things of an argument.
+///
+/// # Errors
+///
+/// When it is none, or zero.
+pub fn count(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse()
+        .map_err(|_| "a whole number of one or more is expected")
+}
 
 /// Prints what clap says about the command line; help and version are no errors.
 pub fn usage(error: &clap::Error) -> ExitCode {

@@ -73,7 +73,7 @@ pub enum Error {
         found: usize,
     },
     /// The model answers with another number of classes than it should.
-    #[error("the model answers with {found} classes, but {expected} are named")]
+    #[error("number of classes: the model answers with {found}, but {expected} are named")]
     Classes {
         /// The classes that are named.
         expected: usize,

@@ -17,7 +17,7 @@ use runtime::shell::{Completions, Man};
 
 /// Runs and evaluates ONNX image classifiers through ONNX Runtime.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

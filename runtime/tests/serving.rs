@@ -163,14 +163,14 @@ fn check_finds_changed_weights_in_the_model_and_changed_files() {
     let model = files.model(&changed);
     refuses(
         &mut check(&files, &model, &[]),
-        &["error: ", "initializers differ"],
+        &["error: ", "not with the same initializers"],
     );
 
     fs::write(files.path("settings"), "others").unwrap();
     let settings = [("--settings", files.path("settings"))];
     refuses(
         &mut check(&files, &model, &settings),
-        &["initializers and settings differ"],
+        &["not with the same initializers and settings"],
     );
 }
 

@@ -123,11 +123,7 @@ mod datasets {
     fn folder_without_the_files_is_refused_at_its_place_in_the_yaml() {
         invalid(
             &whole(&SMALL).replace(fixture().to_str().unwrap(), "nowhere"),
-            &[
-                "no test images in nowhere",
-                "pipeline.yaml:6:12",
-                "t10k-images-idx3-ubyte",
-            ],
+            &["there is no folder nowhere", "pipeline.yaml:6:12"],
         );
     }
 
@@ -322,7 +318,7 @@ mod pipelines {
             (
                 "device: cpu",
                 "optimizer: sdg",
-                ["`sdg`", "did you mean `sgd`?"],
+                ["did you mean `sgd`?", ":22:18"],
             ),
             (
                 "device: cpu",
@@ -362,7 +358,47 @@ mod pipelines {
             (
                 "provider: cpu",
                 "batch: 0",
-                ["a whole number of one or more", "pipeline.yaml:28"],
+                ["a whole number of one or more", "pipeline.yaml:28:33"],
+            ),
+            (
+                "device: cpu",
+                "schedule: linear",
+                ["constant, step, cosine", ":22:17"],
+            ),
+            (
+                "validation: { hold_out: 100 }",
+                "validation:\n        train",
+                ["hold_out, test", ":22:9"],
+            ),
+            (
+                "learning_rate: 0.01",
+                "lr: 0.01",
+                ["did you mean `learning_rate`?", ":20:7"],
+            ),
+            (
+                "learning_rate: 0.01",
+                "learning_rate: high",
+                ["error: a number is expected", ":20:22"],
+            ),
+            (
+                "device: cpu",
+                "augment: { flip: horizontal }",
+                ["settings of `flip`: horizontal, vertical", ":22:24"],
+            ),
+            (
+                "device: cpu",
+                "augment: { cutmix: 1.0 }",
+                ["settings of `cutmix`: alpha", ":22:26"],
+            ),
+            (
+                "    verify:",
+                "    eval: { model: onnx }\n    verify:",
+                ["a stage has one kind, and `verify` is a second", ":26"],
+            ),
+            (
+                "output: runs\n",
+                "",
+                ["error: `output` is missing here", "pipeline.yaml:1:1"],
             ),
         ] {
             misspelt(from, to, &texts);
@@ -389,8 +425,9 @@ mod pipelines {
         misspelt(
             "      epochs",
             "\tepochs",
-            &["tab", "pipeline.yaml:17", "spaces"],
+            &["tab", "pipeline.yaml:18:1", "indent with spaces"],
         );
+        misspelt("  proof:", "\tproof:", &["tab", "indent with spaces"]);
         invalid("", &["pipeline.yaml", "pipeline init"]);
     }
 

@@ -19,6 +19,7 @@ use artifact::Sha256;
 #[cfg(feature = "pictures")]
 use rayon::prelude::*;
 
+use crate::folder::is_there;
 use crate::{Error, ImageFolderOptions, Images, LayoutError, Part, Split};
 use scan::Listed;
 
@@ -52,6 +53,7 @@ impl ImageFolder {
             problem,
         };
         check_options(&options).map_err(layout)?;
+        is_there(root)?;
         let (classes, pictures) = scan::scan(root, options.test)?;
         let image_len: usize = options.shape.iter().product();
         let bytes = pictures.len() as u64 * image_len as u64;

@@ -1,6 +1,7 @@
 //! A YAML file with its text, so that every error can show the place.
 
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -8,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_saphyr::Location;
 
 use super::problem::Problem;
+use super::schema::settings_of;
 
 /// A YAML file that was read.
 #[derive(Clone, Debug)]
@@ -98,8 +100,17 @@ impl Document {
     /// What does not fit, with the line, the column and the text.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         serde_saphyr::from_str_with_options(&self.text, limits()).map_err(|error| {
-            let Problem { text, hint } = Problem::of(&error);
-            self.invalid(error.location().unwrap_or(Location::UNKNOWN), text, hint)
+            let Problem { text, hint, word } = Problem::of(&error);
+            let span = self.span(error.location().unwrap_or(Location::UNKNOWN));
+            let hint = hint.or_else(|| match error.without_snippet() {
+                serde_saphyr::Error::Unexpected {
+                    expected: "mapping start",
+                    ..
+                } => settings_of(self.key_before(span.start)?),
+                _ => None,
+            });
+            let word = word.and_then(|word| self.word(span.start, &word));
+            self.shown(word.unwrap_or(span), &text, hint)
         })
     }
 
@@ -116,26 +127,29 @@ impl Document {
         problem: impl Into<String>,
         hint: Option<String>,
     ) -> ConfigError {
-        let problem = problem.into();
+        self.shown(self.span(location), &problem.into(), hint)
+    }
+
+    /// An error at these bytes of the file.
+    fn shown(&self, span: Range<usize>, problem: &str, hint: Option<String>) -> ConfigError {
         let path = self.path.display().to_string();
-        let span = self.span(location);
-        let place = format!("{path}:{}:{}", location.line(), location.column());
-        let group = Level::ERROR.primary_title(&problem).element(
+        let group = Level::ERROR.primary_title(problem).element(
             Snippet::source(self.text.as_str())
                 .path(path.as_str())
                 .annotation(AnnotationKind::Primary.span(span)),
         );
         let rendered = Renderer::plain().render(&[group]);
         // The renderer's own "error:" would stand there twice.
-        let rendered = rendered
-            .strip_prefix("error: ")
-            .map_or(format!("{place}: {problem}"), str::to_owned);
-        ConfigError::Invalid { rendered, hint }
+        let rendered = rendered.strip_prefix("error: ").unwrap_or(&rendered);
+        ConfigError::Invalid {
+            rendered: rendered.to_owned(),
+            hint,
+        }
     }
 
     /// The bytes of the first line at `location`; of a map, which begins with a
     /// name, the name.
-    fn span(&self, location: Location) -> std::ops::Range<usize> {
+    fn span(&self, location: Location) -> Range<usize> {
         let span = location.span();
         let start = span
             .byte_offset()
@@ -145,10 +159,28 @@ impl Document {
         let start = self.text.floor_char_boundary(start);
         let end = self.text.floor_char_boundary(start.saturating_add(length));
         let first_line = self.text[start..end].lines().next().unwrap_or_default();
-        let name = |c: char| c.is_alphanumeric() || "_-.".contains(c);
         let rest = &self.text[start..];
-        let word = rest.find(|c| !name(c)).unwrap_or(rest.len());
+        let word = rest.find(|c| !is_of_name(c)).unwrap_or(rest.len());
         start..start + first_line.trim_end().len().max(word)
+    }
+
+    /// The bytes of the first `word` that stands by itself at `start` or after
+    /// it, in the same line or the next.
+    fn word(&self, start: usize, word: &str) -> Option<Range<usize>> {
+        let lines = self.text[start..].split_inclusive('\n').take(2);
+        let text = &self.text[start..start + lines.map(str::len).sum::<usize>()];
+        let joined = |c: char| is_of_name(c) && word.contains(is_of_name);
+        let (at, _) = text.match_indices(word).find(|(at, _)| {
+            let (before, after) = (&text[..*at], &text[at + word.len()..]);
+            !before.ends_with(joined) && !after.starts_with(joined)
+        })?;
+        Some(start + at..start + at + word.len())
+    }
+
+    /// The key whose value begins at this byte.
+    fn key_before(&self, start: usize) -> Option<&str> {
+        let before = self.text[..start].trim_end().strip_suffix(':')?;
+        before.rsplit(|c| !is_of_name(c)).next()
     }
 
     /// The byte at a line and column, both counted from 1.
@@ -160,6 +192,10 @@ impl Document {
         let column = (location.column() as usize).saturating_sub(1);
         start + line.chars().take(column).map(char::len_utf8).sum::<usize>()
     }
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || "_-.".contains(c)
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ pub enum Color {
     #[default]
     Rgb,
     /// One channel.
+    #[serde(alias = "gray")]
     Grey,
 }
 
@@ -45,6 +46,20 @@ impl From<ImagesConfig> for ImageFolderOptions {
             shape: [channels, height, width],
             fit: config.fit,
             test: config.test,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grey_is_spelt_as_one_likes() {
+        for name in ["grey", "gray"] {
+            let color: Color = serde_saphyr::from_str(name).unwrap();
+            assert_eq!(color, Color::Grey);
         }
     }
 }

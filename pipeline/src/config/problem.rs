@@ -6,6 +6,9 @@ use serde_saphyr::{Error, MessageFormatter, UserMessageFormatter};
 pub(super) struct Problem {
     pub(super) text: String,
     pub(super) hint: Option<String>,
+    /// What is to be pointed at, where it stands after the place that is told:
+    /// for many problems that is only the key.
+    pub(super) word: Option<String>,
 }
 
 impl Problem {
@@ -14,6 +17,7 @@ impl Problem {
         Self {
             text: text(error),
             hint: hint(error),
+            word: word(error),
         }
     }
 }
@@ -25,7 +29,7 @@ fn text(error: &Error) -> String {
             format!("`{variant}` is not known here")
         }
         Error::SerdeMissingField { field, .. } => {
-            format!("`{field}` is missing from the settings that end here")
+            format!("`{field}` is missing here")
         }
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("`{key}` is there for the second time")
@@ -40,7 +44,11 @@ fn text(error: &Error) -> String {
             unexpected,
             expected,
             ..
-        } => format!("found {unexpected}, but {} is expected", scalar(expected)),
+        } => format!(
+            "found {}, but {} is expected",
+            found(unexpected),
+            scalar(expected)
+        ),
         Error::SerdeInvalidLength { len, expected, .. } => {
             format!("found {len} values, but {expected} is expected")
         }
@@ -49,9 +57,18 @@ fn text(error: &Error) -> String {
             "no settings are expected here".to_owned()
         }
         Error::Eof { .. } => "the file ends before it says anything".to_owned(),
-        other => UserMessageFormatter.format_message(other).into_owned(),
+        other => {
+            let text = UserMessageFormatter.format_message(other);
+            match text.contains("found a tab") || text.contains("tabs disallowed") {
+                true => TAB.to_owned(),
+                false => text.into_owned(),
+            }
+        }
     }
 }
+
+/// However the parser says it.
+const TAB: &str = "a tab cannot stand here";
 
 fn hint(error: &Error) -> Option<String> {
     match error {
@@ -63,8 +80,31 @@ fn hint(error: &Error) -> Option<String> {
         } => Some(suggestion(variant, expected.iter().copied())),
         Error::DuplicateMappingKey { .. } => Some("take one of the two out, or rename it".into()),
         Error::Eof { .. } => Some("`pipeline init FILE` writes one to start from".into()),
-        other if text(other).contains("found a tab") => Some("YAML is indented with spaces".into()),
+        other if text(other) == TAB => Some("indent with spaces".into()),
         _ => None,
+    }
+}
+
+fn word(error: &Error) -> Option<String> {
+    match error {
+        Error::SerdeUnknownVariant { variant, .. } => Some(variant.clone()),
+        Error::SerdeInvalidType { unexpected, .. }
+        | Error::SerdeInvalidValue { unexpected, .. } => {
+            let value = unexpected.split(['`', '"']).nth(1)?;
+            Some(value.to_owned())
+        }
+        other if text(other) == TAB => Some("\t".to_owned()),
+        _ => None,
+    }
+}
+
+/// What serde calls a value, in words.
+fn found(unexpected: &str) -> &str {
+    match unexpected {
+        "unit value" => "nothing",
+        "sequence" => "a list",
+        "map" => "settings",
+        other => other,
     }
 }
 
@@ -73,7 +113,7 @@ fn scalar(expected: &str) -> &str {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of zero or more",
         "a nonzero usize" => "a whole number of one or more",
-        "f32" | "f64" => "a number",
+        "f32" | "f64" | "floating point" => "a number",
         "bool" | "boolean" => "`true` or `false`",
         other => other,
     }
@@ -104,10 +144,11 @@ pub fn suggestion<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Stri
 }
 
 /// From 0 to 1. Two letters that have changed places leave little that is alike
-/// in a short name.
+/// in a short name, and initials, such as `lr`, in any.
 fn similarity(wrong: &str, name: &str) -> f64 {
     let swapped = strsim::osa_distance(wrong, name) == 1 && strsim::levenshtein(wrong, name) == 2;
-    match swapped {
+    let initials = name.split('_').filter_map(|part| part.chars().next());
+    match swapped || wrong.len() > 1 && initials.eq(wrong.chars()) {
         true => 1.0,
         false => strsim::jaro_winkler(wrong, name),
     }

@@ -11,6 +11,7 @@ use dataset::{
 };
 use onnx::proto::ModelProto;
 use output::message;
+use runtime::cli::count;
 use runtime::{
     Evaluation, MetadataError, ModelMetadata, Provider, Session, SessionOptions, Sources, evaluate,
     library,
@@ -27,9 +28,9 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     provider: Choice,
     /// Images in a batch
-    #[arg(long, value_name = "N", default_value = "256")]
+    #[arg(long, value_name = "N", value_parser = count, default_value = "256")]
     batch: NonZeroUsize,
-    /// Folder of the dataset; fetched into it if it is not there [default: data/NAME]
+    /// Folder of the dataset, fetched into it if it is not there but the folder is [default: data/NAME, made if need be]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Dataset (mnist, fashion-mnist, cifar-10), for models that do not name theirs or to use another
@@ -38,8 +39,8 @@ pub(crate) struct Args {
     /// How pixels become numbers, for models that do not tell [default: mean-std]
     #[arg(long, value_enum)]
     normalize: Option<Normalize>,
-    /// Threads within one operation, up to the number of processors [default: as ONNX Runtime chooses]
-    #[arg(long, value_name = "N")]
+    /// Threads within one operation; more than there are processors count as those [default: as ONNX Runtime chooses]
+    #[arg(long, value_name = "N", value_parser = count)]
     threads: Option<NonZeroUsize>,
     /// ONNX Runtime's library [default: searched for, else fetched once]
     #[arg(long, value_name = "PATH")]
@@ -306,7 +307,7 @@ impl Data {
 
     fn load_published(&self, name: DatasetName, part: Part) -> Result<Split, dataset::Error> {
         use dataset::CifarError::Records;
-        use dataset::Error::{Checksum, Cifar, Missing, MissingBatch};
+        use dataset::Error::{Checksum, Cifar, Missing, MissingBatch, NoFolder};
         match name.load(&self.folder, part) {
             Err(
                 Checksum { path, .. }
@@ -324,8 +325,13 @@ impl Data {
                     DatasetName::Cifar10 => cifar10::load_split(&self.folder, part),
                 }
             }
-            Err(Missing { .. } | MissingBatch { .. } | Checksum { .. }) => {
-                dataset::fetch(name, &self.folder)?;
+            // More likely mistyped than to be made.
+            Err(NoFolder(folder)) if self.own => Err(NoFolder(folder)),
+            Err(NoFolder(_) | Missing { .. } | MissingBatch { .. } | Checksum { .. }) => {
+                message!("fetching {name} into {}", self.folder.display());
+                for file in &dataset::fetch(name, &self.folder)?.files {
+                    message!("  {file}");
+                }
                 name.load(&self.folder, part)
             }
             result => result,

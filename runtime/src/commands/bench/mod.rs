@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use output::message;
 use runtime::bench::{Effort, measure};
+use runtime::cli::count;
 use runtime::{Library, ModelMetadata, Session, SessionOptions, library};
 
 use super::eval;
@@ -23,16 +24,16 @@ pub(crate) struct Args {
     #[arg(value_name = "MODEL.onnx")]
     model: PathBuf,
     /// Images in a batch, for the throughput
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', default_values = ["1", "4", "16", "64", "256"])]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = count, default_values = ["1", "4", "16", "64", "256"])]
     batch: Vec<NonZeroUsize>,
     /// Threads within one operation [default: 1 and as many as there are processors]
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = count)]
     threads: Vec<NonZeroUsize>,
     /// Runs before each measurement that are not counted
     #[arg(long, value_name = "N", default_value = "10")]
     warmup: usize,
     /// Runs of each measurement, at the most
-    #[arg(long, value_name = "N", default_value = "500")]
+    #[arg(long, value_name = "N", value_parser = count, default_value = "500")]
     runs: NonZeroUsize,
     /// Seconds of each measurement, at the most
     #[arg(long, value_name = "S", default_value = "2", value_parser = seconds)]

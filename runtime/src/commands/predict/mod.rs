@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use dataset::Images;
 use image::DynamicImage;
 use output::message;
+use runtime::cli::count;
 use runtime::prepare::{Center, Invert, Preparation, Prepared, prepare};
 use runtime::{ModelMetadata, Session, SessionOptions, library, predict};
 
@@ -28,13 +29,13 @@ pub(crate) struct Args {
     #[arg(value_name = "PICTURE", required = true)]
     pictures: Vec<PathBuf>,
     /// Show only the K most probable classes [default: 10, or 1 if there are many pictures]
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = count)]
     top: Option<NonZeroUsize>,
     /// Exchange dark and light; `auto` where the border is light, as paper is [default: auto for MNIST and Fashion-MNIST, else no]
     #[arg(long, value_enum)]
     invert: Option<Choice>,
     /// Scale and move what is drawn to where MNIST has its digits; `auto` unless it is there already [default: auto for MNIST, else no]
-    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "yes", require_equals = true)]
+    #[arg(long, value_enum)]
     center: Option<Choice>,
     /// Show no pictures in the terminal
     #[arg(long)]
