@@ -1,6 +1,7 @@
 //! What executes a model: ONNX Runtime's execution providers.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Once;
 
 use ort::ep;
@@ -70,6 +71,17 @@ pub(crate) fn preload_cuda(library: &Library) {
         let _ = ep::cuda::preload_dylibs(cuda.as_deref(), None);
         let _ = ep::cuda::preload_dylibs(None, cudnn.as_deref());
     });
+}
+
+/// Whether somebody may expect CUDA to run: there is a GPU build of ONNX Runtime
+/// or an NVIDIA driver, in Linux, in Linux on Windows, or in Windows.
+pub(crate) fn cuda_is_expected(library: &Library) -> bool {
+    const DRIVERS: [&str; 3] = [
+        "/proc/driver/nvidia",
+        "/usr/lib/wsl/lib/libcuda.so.1",
+        r"C:\Windows\System32\nvcuda.dll",
+    ];
+    has_cuda(library) || DRIVERS.iter().any(|path| Path::new(path).exists())
 }
 
 /// Whether the library is a build that comes with the CUDA provider.

@@ -174,7 +174,8 @@ impl Session {
         self.provider
     }
 
-    /// Why [`Provider::Auto`] fell back to the CPU, if it did.
+    /// Why [`Provider::Auto`] fell back to the CPU, if it did although there is a
+    /// GPU build of ONNX Runtime or an NVIDIA driver.
     pub fn fallback(&self) -> Option<&str> {
         self.fallback.as_deref()
     }
@@ -293,8 +294,9 @@ impl Opener<'_> {
             Provider::Auto => match self.on_cuda() {
                 Ok(session) => Ok((session, ActiveProvider::Cuda, None)),
                 Err(error) => {
-                    let reason = reason(&error);
-                    Ok((self.on_cpu()?, ActiveProvider::Cpu, Some(reason)))
+                    let expected = provider::cuda_is_expected(self.library);
+                    let reason = expected.then(|| reason(&error));
+                    Ok((self.on_cpu()?, ActiveProvider::Cpu, reason))
                 }
             },
         }

@@ -233,7 +233,7 @@ fn broken_model_files_are_refused_with_the_file_and_the_reason() {
 }
 
 #[test]
-fn cuda_that_cannot_run_is_an_error_and_auto_says_that_it_falls_back() {
+fn cuda_that_cannot_run_is_an_error_and_auto_tells_those_who_may_expect_it() {
     if Path::new("/proc/driver/nvidia").exists() {
         return;
     }
@@ -249,9 +249,44 @@ fn cuda_that_cannot_run_is_an_error_and_auto_says_that_it_falls_back() {
         ],
     );
 
-    let auto = eval_on("auto", &path).arg("--json").assert().success();
-    let stderr = String::from_utf8_lossy(&auto.get_output().stderr).into_owned();
-    assert!(stderr.contains("running on the CPU"), "{stderr}");
+    let said_with = |library: &Path| {
+        let auto = eval_with(library, &path).assert().success();
+        String::from_utf8_lossy(&auto.get_output().stderr).into_owned()
+    };
+    let said = said_with(library_path());
+    assert!(!said.contains("CUDA"), "{said}");
+    // As a GPU build has it.
+    let library = files.write("libonnxruntime.so", &fs::read(library_path()).unwrap());
+    files.write("libonnxruntime_providers_cuda.so", b"");
+    let said = said_with(&library);
+    assert!(said.starts_with("note: running on the CPU"), "{said}");
+}
+
+#[test]
+fn folder_that_is_not_there_is_refused_and_nothing_is_fetched_into_it() {
+    let files = Files::new();
+    let mut eval = runtime();
+    eval.arg("eval").arg(files.model(&any_model()));
+    eval.arg("--data").arg(files.path("typo"));
+    eval.arg("--ort-lib").arg(library_path());
+    refuses(&mut eval, &["there is no folder ", "typo"]);
+    assert!(!files.path("typo").exists());
+}
+
+#[test]
+fn counts_are_told_as_people_say_them() {
+    let expected = &["a whole number of one or more is expected"];
+    refuses(runtime().args(["eval", "m", "--batch", "0"]), expected);
+    refuses(runtime().args(["bench", "m", "--threads", "1,0"]), expected);
+}
+
+#[test]
+fn preparation_is_chosen_alike_for_ink_and_place() {
+    for option in ["--invert", "--center"] {
+        let mut predict = runtime();
+        predict.args(["predict", "none.onnx", option, "yes", "a.png"]);
+        refuses(&mut predict, &["none.onnx"]);
+    }
 }
 
 #[test]
