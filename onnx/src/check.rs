@@ -5,11 +5,12 @@ use crate::error::InvalidTensor;
 use crate::proto::tensor_proto::{DataLocation, DataType};
 use crate::proto::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto,
-    TensorProto, TrainingInfoProto,
+    TensorProto,
 };
 
-/// Checks `model`: its versions, its graph and every tensor in it.
-pub(crate) fn model(model: &ModelProto) -> Result<(), Invalid> {
+/// Checks `model`: its versions, and every tensor in it, wherever it is. Its
+/// sparse tensors may take `dense` bytes together, once they are written out.
+pub(crate) fn model(model: &ModelProto, dense: u64) -> Result<(), Invalid> {
     require("ir_version", model.ir_version > 0)?;
     let graph = model.graph.as_ref().ok_or(missing("graph"))?;
     let versioned = |set: &crate::proto::OperatorSetIdProto| set.version > 0;
@@ -18,9 +19,20 @@ pub(crate) fn model(model: &ModelProto) -> Result<(), Invalid> {
         "opset_import",
         !imports.is_empty() && imports.iter().all(versioned),
     )?;
-    check_graph(graph, "graph")?;
-    model.functions.iter().try_for_each(check_function)?;
-    model.training_info.iter().try_for_each(check_training)
+    let mut walk = Walk { dense };
+    walk.graph(graph).map_err(within(|| "graph".to_owned()))?;
+    for function in &model.functions {
+        let place = || format!("function `{}`", function.name);
+        walk.function(function).map_err(within(place))?;
+    }
+    for training in &model.training_info {
+        let graphs = training.initialization.iter().chain(&training.algorithm);
+        for graph in graphs {
+            let place = || "training graph".to_owned();
+            walk.graph(graph).map_err(within(place))?;
+        }
+    }
+    Ok(())
 }
 
 fn require(field: &'static str, present: bool) -> Result<(), Invalid> {
@@ -31,74 +43,97 @@ fn missing(field: &'static str) -> Invalid {
     Invalid::Missing { field }
 }
 
-fn check_graph(graph: &GraphProto, place: &str) -> Result<(), Invalid> {
-    for tensor in &graph.initializer {
-        let place = || format!("{place}, initializer `{}`", tensor.name);
-        check_tensor(tensor).map_err(at(place))?;
-    }
-    for tensor in &graph.sparse_initializer {
-        check_sparse(tensor).map_err(at(|| format!("{place}, sparse initializer")))?;
-    }
-    check_nodes(&graph.node, place)
-}
-
-fn check_function(function: &FunctionProto) -> Result<(), Invalid> {
-    check_nodes(&function.node, &format!("function `{}`", function.name))
-}
-
-fn check_training(training: &TrainingInfoProto) -> Result<(), Invalid> {
-    [&training.initialization, &training.algorithm]
-        .into_iter()
-        .flatten()
-        .try_for_each(|graph| check_graph(graph, "training graph"))
-}
-
-fn check_nodes(nodes: &[NodeProto], place: &str) -> Result<(), Invalid> {
-    nodes.iter().enumerate().try_for_each(|(index, node)| {
-        node.attribute.iter().try_for_each(|attribute| {
-            let place = || {
-                let NodeProto { op_type, name, .. } = node;
-                let attribute = &attribute.name;
-                format!("{place}, node {index} ({op_type} `{name}`), attribute `{attribute}`")
-            };
-            check_attribute(attribute, place)
-        })
-    })
-}
-
-fn check_attribute(attribute: &AttributeProto, place: impl Fn() -> String) -> Result<(), Invalid> {
-    for tensor in attribute.t.iter().chain(&attribute.tensors) {
-        check_tensor(tensor).map_err(at(&place))?;
-    }
-    for tensor in attribute
-        .sparse_tensor
-        .iter()
-        .chain(&attribute.sparse_tensors)
-    {
-        check_sparse(tensor).map_err(at(&place))?;
-    }
-    for graph in attribute.g.iter().chain(&attribute.graphs) {
-        check_graph(graph, &place())?;
-    }
-    Ok(())
-}
-
-fn at(place: impl Fn() -> String) -> impl FnOnce(InvalidTensor) -> Invalid {
+/// Places an error in the tensor itself.
+fn at(place: impl FnOnce() -> String) -> impl FnOnce(InvalidTensor) -> Invalid {
     move |reason| Invalid::Tensor {
         place: place(),
         reason,
     }
 }
 
-fn check_sparse(tensor: &SparseTensorProto) -> Result<(), InvalidTensor> {
-    let part = |part: &'static str| InvalidTensor::IncompleteSparse(part);
-    check_tensor(tensor.values.as_ref().ok_or(part("values"))?)?;
-    check_tensor(tensor.indices.as_ref().ok_or(part("indices"))?)?;
-    element_count(&tensor.dims).map(|_| ())
+/// Adds the outer place to that of an error, on its way up: in a model without
+/// one no place is ever written down.
+fn within(outer: impl FnOnce() -> String) -> impl FnOnce(Invalid) -> Invalid {
+    move |error| match error {
+        Invalid::Tensor { place, reason } => Invalid::Tensor {
+            place: format!("{}, {place}", outer()),
+            reason,
+        },
+        other => other,
+    }
+}
+
+/// A walk to every message that can hold a tensor: those of `wire`'s table from
+/// which one is reached.
+struct Walk {
+    /// The bytes that sparse tensors may still take, written out.
+    dense: u64,
+}
+
+impl Walk {
+    fn graph(&mut self, graph: &GraphProto) -> Result<(), Invalid> {
+        for tensor in &graph.initializer {
+            check_tensor(tensor).map_err(at(|| format!("initializer `{}`", tensor.name)))?;
+        }
+        for tensor in &graph.sparse_initializer {
+            self.sparse(tensor)
+                .map_err(at(|| "sparse initializer".to_owned()))?;
+        }
+        self.nodes(&graph.node)
+    }
+
+    fn function(&mut self, function: &FunctionProto) -> Result<(), Invalid> {
+        self.attributes(&function.attribute_proto)?;
+        self.nodes(&function.node)
+    }
+
+    fn nodes(&mut self, nodes: &[NodeProto]) -> Result<(), Invalid> {
+        nodes.iter().enumerate().try_for_each(|(index, node)| {
+            let NodeProto { op_type, name, .. } = node;
+            let place = || format!("node {index} ({op_type} `{name}`)");
+            self.attributes(&node.attribute).map_err(within(place))
+        })
+    }
+
+    fn attributes(&mut self, attributes: &[AttributeProto]) -> Result<(), Invalid> {
+        attributes
+            .iter()
+            .try_for_each(|attribute| self.attribute(attribute))
+    }
+
+    fn attribute(&mut self, attribute: &AttributeProto) -> Result<(), Invalid> {
+        let place = || format!("attribute `{}`", attribute.name);
+        for tensor in attribute.t.iter().chain(&attribute.tensors) {
+            check_tensor(tensor).map_err(at(place))?;
+        }
+        let sparse = &attribute.sparse_tensors;
+        for tensor in attribute.sparse_tensor.iter().chain(sparse) {
+            self.sparse(tensor).map_err(at(place))?;
+        }
+        for graph in attribute.g.iter().chain(&attribute.graphs) {
+            self.graph(graph).map_err(within(place))?;
+        }
+        Ok(())
+    }
+
+    fn sparse(&mut self, tensor: &SparseTensorProto) -> Result<(), InvalidTensor> {
+        let part = |part: &'static str| InvalidTensor::IncompleteSparse(part);
+        let values = tensor.values.as_ref().ok_or(part("values"))?;
+        check_tensor(values)?;
+        check_tensor(tensor.indices.as_ref().ok_or(part("indices"))?)?;
+        let bytes = Layout::of(values.data_type)?.raw_bytes(element_count(&tensor.dims)?);
+        self.dense = bytes
+            .and_then(|bytes| self.dense.checked_sub(bytes))
+            .ok_or_else(|| InvalidTensor::TooDense(tensor.dims.clone()))?;
+        Ok(())
+    }
 }
 
 fn check_tensor(tensor: &TensorProto) -> Result<(), InvalidTensor> {
-    if tensor.data_location == DataLocation::External as i32 {
+    // Of a location that is there twice, readers of unknown numbers take the last,
+    // and others the last that they know: only one that is not there is the same
+    // to all.
+    if tensor.data_location != DataLocation::Default as i32 || !tensor.external_data.is_empty() {
         return Err(InvalidTensor::External);
     }
     let layout = Layout::of(tensor.data_type)?;

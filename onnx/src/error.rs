@@ -108,6 +108,9 @@ pub enum InvalidTensor {
     /// A sparse tensor without its parts.
     #[error("the sparse tensor has no `{0}`")]
     IncompleteSparse(&'static str),
+    /// A sparse tensor that would fill the memory, as engines write out its zeros.
+    #[error("the shape {0:?} of the sparse tensor takes more memory than its model's size allows")]
+    TooDense(Vec<i64>),
 }
 
 /// What is wrong with values in another file.

@@ -2,6 +2,7 @@
 //!
 //! Format: <https://onnx.ai/onnx/repo-docs/ExternalData.html>.
 
+use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -138,9 +139,9 @@ pub(crate) fn remove_stale(path: &Path, current: Option<&str>) {
 
 /// Reads the elements that lie beside the model at `path` into it.
 pub(crate) fn load(path: &Path, model: &mut ModelProto) -> Result<(), Error> {
-    let mut open: Option<Beside> = None;
+    let mut outside = Outside::of(path);
     for tensor in external(model) {
-        let elements = read_elements(path, tensor, &mut open).map_err(|failure| match failure {
+        let elements = outside.elements(tensor).map_err(|failure| match failure {
             Failure::File(error) => Error::File(error),
             Failure::Data(problem) => Error::invalid(path)(Invalid::Tensor {
                 place: format!("graph, initializer `{}`", tensor.name),
@@ -177,20 +178,40 @@ impl From<ExternalProblem> for Failure {
     }
 }
 
-fn read_elements(
-    path: &Path,
-    tensor: &TensorProto,
-    open: &mut Option<Beside>,
-) -> Result<Vec<u8>, Failure> {
-    let range = Range::of(tensor)?;
-    let known = open.take().filter(|beside| beside.name == range.location);
-    let mut beside = match known {
-        Some(beside) => beside,
-        None => Beside::open(path, &range.location)?,
-    };
-    let elements = beside.read(&range)?;
-    *open = Some(beside);
-    Ok(elements)
+/// The files beside a model.
+struct Outside<'a> {
+    model: &'a Path,
+    /// The one that was read last.
+    open: Option<Beside>,
+    /// Bytes that tensors may still take of each by its name: no more in all than
+    /// it has, so that a small file cannot fill the memory.
+    left: HashMap<String, u64>,
+}
+
+impl<'a> Outside<'a> {
+    fn of(model: &'a Path) -> Self {
+        Self {
+            model,
+            open: None,
+            left: HashMap::new(),
+        }
+    }
+
+    fn elements(&mut self, tensor: &TensorProto) -> Result<Vec<u8>, Failure> {
+        let range = Range::of(tensor)?;
+        let known = self.open.take();
+        let beside = match known.filter(|beside| beside.name == range.location) {
+            Some(beside) => beside,
+            None => Beside::open(self.model, &range.location)?,
+        };
+        let beside = self.open.insert(beside);
+        let left = self.left.entry(range.location.clone());
+        let left = left.or_insert(beside.size);
+        *left = left
+            .checked_sub(range.length)
+            .ok_or_else(|| beside.beyond(&range))?;
+        beside.read(&range)
+    }
 }
 
 /// Where a tensor's elements are.
@@ -233,9 +254,6 @@ struct Beside {
     path: PathBuf,
     file: File,
     size: u64,
-    /// Bytes that tensors may still take: no more in all than the file has, so
-    /// that a small file cannot fill the memory.
-    left: u64,
 }
 
 impl Beside {
@@ -253,7 +271,6 @@ impl Beside {
         Ok(Self {
             name: name.to_owned(),
             size: metadata.len(),
-            left: metadata.len(),
             path,
             file,
         })
@@ -261,25 +278,24 @@ impl Beside {
 
     fn read(&mut self, range: &Range) -> Result<Vec<u8>, Failure> {
         let Range { offset, length, .. } = *range;
-        let inside = offset
-            .checked_add(length)
-            .is_some_and(|end| end <= self.size);
-        if !inside || length > self.left {
-            let size = self.size;
-            return Err(ExternalProblem::Range {
-                offset,
-                length,
-                size,
-            }
-            .into());
+        let end = offset.checked_add(length);
+        if end.is_none_or(|end| end > self.size) {
+            return Err(self.beyond(range).into());
         }
-        self.left -= length;
         let mut elements = vec![0; length as usize];
         self.file
             .seek(SeekFrom::Start(offset))
             .and_then(|_| self.file.read_exact(&mut elements))
             .map_err(artifact::Error::new("read", &self.path))?;
         Ok(elements)
+    }
+
+    fn beyond(&self, range: &Range) -> ExternalProblem {
+        ExternalProblem::Range {
+            offset: range.offset,
+            length: range.length,
+            size: self.size,
+        }
     }
 }
 

@@ -12,10 +12,10 @@ use crate::proto::{tensor_proto, tensor_shape_proto, type_proto};
 /// Messages within messages; the decoder has the same limit.
 const MAX_DEPTH: usize = 100;
 
-/// Memory for messages that any file may take, in bytes.
+/// Memory that any file may take, in bytes.
 const FREE_MEMORY: u64 = 64 << 20;
 
-/// Memory for messages that each byte of a file may take beyond that. Real
+/// Memory that each byte of a file may take beyond that. Real
 /// graphs, made of named nodes with attributes, take less.
 const MEMORY_PER_BYTE: u64 = 32;
 
@@ -53,9 +53,14 @@ pub enum Problem {
     TooManyMessages,
 }
 
+/// The memory in bytes that a file of these `bytes` may take.
+pub(crate) fn memory(bytes: &[u8]) -> u64 {
+    FREE_MEMORY + MEMORY_PER_BYTE * bytes.len() as u64
+}
+
 /// Checks that `bytes` are well-formed as a `ModelProto`.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), Malformed> {
-    let budget = FREE_MEMORY + MEMORY_PER_BYTE * bytes.len() as u64;
+    let budget = memory(bytes);
     Walk { budget }.message(Kind::Model, Cursor { bytes, offset: 0 }, 0)
 }
 
@@ -310,6 +315,55 @@ mod tests {
                 collect(child, content, seen);
             }
         }
+    }
+
+    /// The numbers of the fields that lead from one message to the other.
+    fn way(from: Kind, to: Kind) -> Option<Vec<u64>> {
+        let mut ways = vec![(from, vec![])];
+        let mut next = 0;
+        while next < ways.len() {
+            let (kind, way) = ways[next].clone();
+            if kind == to {
+                return Some(way);
+            }
+            for (_, number, _, child) in MESSAGES.iter().filter(|row| row.0 == kind) {
+                if ways.iter().all(|(seen, _)| seen != child) {
+                    ways.push((*child, [&way[..], &[*number]].concat()));
+                }
+            }
+            next += 1;
+        }
+        None
+    }
+
+    #[test]
+    fn tensor_in_any_field_is_checked() {
+        let external = [0x70, 1]; // data_location: EXTERNAL
+        let mut fields = 0;
+        for (parent, number, name, child) in MESSAGES {
+            let Some(inner) = way(*child, Kind::Tensor) else {
+                continue;
+            };
+            let outer = way(Kind::Model, *parent).unwrap();
+            let numbers = outer.iter().chain([number]).chain(&inner);
+            let content = numbers.rev().fold(external.to_vec(), |content, number| {
+                field(*number as u8, &content)
+            });
+            let model = [
+                &[8, 10][..],
+                &field(8, &[0x10, 18]),
+                &field(7, &[]),
+                &content,
+            ]
+            .concat();
+            let error = crate::decode(&model).unwrap_err();
+            assert!(
+                matches!(error, crate::Invalid::Tensor { .. }),
+                "{parent:?}.{name}: {error}"
+            );
+            fields += 1;
+        }
+        assert_eq!(fields, 19);
     }
 
     #[test]

@@ -220,19 +220,25 @@ fn ranges_that_the_file_does_not_have_are_refused() {
 }
 
 #[test]
-fn tensors_that_take_more_than_the_file_are_refused() {
+fn tensors_that_take_more_than_the_files_are_refused() {
     let folder = Folder::new();
-    fs::write(folder.path("data"), [7; 2500]).unwrap();
-    let mut outside = tensor("weight", 2000, 0);
-    outside.raw_data.clear();
-    outside.data_location = DataLocation::External as i32;
-    outside.external_data = vec![StringStringEntryProto {
-        key: "location".to_owned(),
-        value: "data".to_owned(),
-    }];
+    let outside = |name: &str| {
+        fs::write(folder.path(name), [7; 2500]).unwrap();
+        let mut outside = tensor("weight", 2000, 0);
+        outside.raw_data.clear();
+        outside.data_location = DataLocation::External as i32;
+        outside.external_data = vec![StringStringEntryProto {
+            key: "location".to_owned(),
+            value: name.to_owned(),
+        }];
+        outside
+    };
     let path = folder.path("model.onnx");
-    onnx::write(&path, &model(vec![outside.clone(), outside])).unwrap();
-    let error = onnx::read_with_external_data(&path).unwrap_err();
-    let source = std::error::Error::source(&error).unwrap().to_string();
-    assert!(source.contains("has left"), "{source}");
+    for files in [&["a", "a"][..], &["a", "b", "a"]] {
+        let tensors = files.iter().copied().map(outside).collect();
+        onnx::write(&path, &model(tensors)).unwrap();
+        let error = onnx::read_with_external_data(&path).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("has left"), "{source}");
+    }
 }

@@ -3,12 +3,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use onnx::proto::attribute_proto::AttributeType;
 use onnx::proto::tensor_proto::{DataLocation, DataType};
 use onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, SparseTensorProto,
-    TensorProto,
+    StringStringEntryProto, TensorProto,
 };
 use onnx::{Error, Invalid, InvalidTensor, decode, encode, read, write};
 use proptest::prelude::*;
@@ -233,6 +234,71 @@ fn external_data_is_refused() {
     let mut external = tensor(DataType::Float, &[1]);
     external.data_location = DataLocation::External as i32;
     assert_eq!(invalid_tensor(external), InvalidTensor::External);
+}
+
+/// Who knows no location 7 keeps the 1 before it, and opens the file.
+#[test]
+fn external_data_under_an_unknown_location_is_refused() {
+    let mut hidden = raw(DataType::Float, &[1], 4);
+    hidden.external_data = vec![StringStringEntryProto {
+        key: "location".to_owned(),
+        value: "/etc/passwd".to_owned(),
+    }];
+    assert_eq!(invalid_tensor(hidden.clone()), InvalidTensor::External);
+    hidden.data_location = 7;
+    assert_eq!(invalid_tensor(hidden.clone()), InvalidTensor::External);
+    hidden.external_data.clear();
+    assert_eq!(invalid_tensor(hidden), InvalidTensor::External);
+}
+
+/// Engines write the zeros out: a few bytes would fill the memory.
+#[test]
+fn sparse_tensors_of_no_proportion_to_the_file_are_refused() {
+    let dense = |dims: &[i64]| {
+        let constant = AttributeProto {
+            name: "sparse_value".to_owned(),
+            r#type: AttributeType::SparseTensor as i32,
+            sparse_tensor: Some(SparseTensorProto {
+                values: Some(raw(DataType::Float, &[1], 4)),
+                indices: Some(raw(DataType::Int64, &[1], 8)),
+                dims: dims.to_vec(),
+            }),
+            ..Default::default()
+        };
+        let node = NodeProto {
+            attribute: vec![constant],
+            ..Default::default()
+        };
+        let mut model = model(raw(DataType::Float, &[1], 4));
+        model.graph.as_mut().unwrap().node = vec![node.clone(), node];
+        decode(&encode(&model))
+    };
+    assert!(dense(&[8 << 20]).is_ok());
+    for dims in [&[9 << 20][..], &[1 << 14, 1 << 14], &[1 << 40]] {
+        let error = dense(dims).unwrap_err();
+        let reason = InvalidTensor::TooDense(dims.to_vec());
+        assert!(matches!(error, Invalid::Tensor { reason: found, .. } if found == reason));
+    }
+}
+
+/// Their places would be gigabytes, if they were written down.
+#[test]
+fn many_subgraphs_under_long_names_are_read_in_no_time() {
+    let subgraph = AttributeProto {
+        g: Some(GraphProto::default()),
+        ..Default::default()
+    };
+    let node = NodeProto {
+        name: "n".repeat(4 << 20),
+        attribute: vec![subgraph; 30_000],
+        ..Default::default()
+    };
+    let mut model = model(raw(DataType::Float, &[1], 4));
+    model.graph.as_mut().unwrap().node = vec![node];
+    let bytes = encode(&model);
+    let start = Instant::now();
+    decode(&bytes).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

@@ -436,6 +436,25 @@ pub fn tensors() -> Vec<Case> {
             "another file",
         ),
         case(
+            "values elsewhere under an unknown location",
+            typed(T::Float, &[1], |t| {
+                t.raw_data = vec![0; 4].into();
+                t.data_location = 7;
+            }),
+            "External",
+            "another file",
+        ),
+        case(
+            "sparse tensor that would fill the memory",
+            with_graph(|g| {
+                let mut tensor = sparse(good(), good());
+                tensor.dims = vec![1 << 20, 1 << 20];
+                g.sparse_initializer = vec![tensor];
+            }),
+            "TooDense",
+            "more memory",
+        ),
+        case(
             "sparse tensor without values",
             with_graph(|g| g.sparse_initializer = vec![sparse(None, good())]),
             "IncompleteSparse",
@@ -506,6 +525,10 @@ pub fn tensors() -> Vec<Case> {
         node: graph.node.clone(),
         ..Default::default()
     };
+    let default = FunctionProto {
+        attribute_proto: graph.node[0].attribute.clone(),
+        ..Default::default()
+    };
     let training = TrainingInfoProto {
         algorithm: Some(graph.clone()),
         ..Default::default()
@@ -516,6 +539,12 @@ pub fn tensors() -> Vec<Case> {
             with(|m| m.functions = vec![function]),
             "WrongSize",
             "function `f`",
+        ),
+        case(
+            "bad tensor in a function's default",
+            with(|m| m.functions = vec![default]),
+            "WrongSize",
+            "attribute `value`",
         ),
         case(
             "bad tensor in training",
