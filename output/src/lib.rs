@@ -31,7 +31,7 @@ pub fn tell(text: &str) {
 pub fn print<T: Display + Serialize>(value: &T, json: bool) -> anyhow::Result<()> {
     match json {
         true => print_json(value),
-        false => write(&value.to_string()),
+        false => write(value.to_string()),
     }
 }
 
