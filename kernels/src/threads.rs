@@ -3,35 +3,35 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Most threads that are kept awake: to tell all of many of each step would take longer.
+/// Most threads that are kept awake: more would stand in each other's way.
 const MOST_AWAKE: usize = 16;
 
-/// Runs `work` on the first of the threads that compute, and keeps the others awake until it ends;
-/// where there are many, runs it on the caller's.
+/// Runs `work` on the first of the threads that compute, and keeps others awake until it ends.
 ///
 /// A step is parallel and serial by turns, some tens of microseconds each. A thread that fell
 /// asleep in the serial part would come too late for the parallel one: to be woken takes as long.
 ///
-/// For the same caller it is always the same thread, because Burn keeps what batch normalisation has
-/// seen thread by thread, until somebody asks for it.
+/// It is always the same thread, however many there are, because Burn keeps what batch
+/// normalisation has seen thread by thread, until somebody asks for it.
 ///
 /// # Panics
 /// If `work` does.
 pub fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
-    if rayon::current_num_threads() > MOST_AWAKE {
-        return work();
-    }
-    let task = Mutex::new((Some(work), None));
+    let work = Mutex::new(Some(work));
     let ended = AtomicBool::new(false);
-    rayon::broadcast(|context| match context.index() {
+    let results = rayon::broadcast(|context| match context.index() {
         0 => {
             let _end = End(&ended);
-            let mut task = task.lock().unwrap_or_else(PoisonError::into_inner);
-            task.1 = task.0.take().map(|work| work());
+            let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+            work.map(|work| work())
         }
-        _ => help(&ended),
+        1..MOST_AWAKE => {
+            help(&ended);
+            None
+        }
+        _ => None,
     });
-    let (_, result) = task.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let result = results.into_iter().next().flatten();
     result.expect("the first thread has worked")
 }
 
@@ -59,13 +59,30 @@ mod tests {
 
     use super::*;
 
+    fn pool(threads: usize) -> rayon::ThreadPool {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        builder.build().expect("threads")
+    }
+
     #[test]
-    fn work_is_done_on_one_thread_which_others_help() {
-        let threads = (0..50).map(|_| awake(|| std::thread::current().id()));
-        let threads: Vec<_> = threads.collect();
-        assert!(threads.iter().all(|thread| *thread == threads[0]));
-        let sum: u64 = awake(|| (0..100_000_u64).into_par_iter().sum());
-        assert_eq!(sum, 4_999_950_000);
+    fn work_is_done_on_one_thread_however_many_help() {
+        for threads in [1, 2, MOST_AWAKE, MOST_AWAKE + 1, 3 * MOST_AWAKE] {
+            let pool = pool(threads);
+            // Called from a thread of the pool, and so that the work shares itself out.
+            let run = || awake(|| rayon::join(|| std::thread::current().id(), || ()).0);
+            let seen: Vec<_> = (0..20).map(|_| pool.install(run)).collect();
+            assert!(seen.iter().all(|thread| *thread == seen[0]), "{threads}");
+            let sum: u64 = pool.install(|| awake(|| (0..100_000_u64).into_par_iter().sum()));
+            assert_eq!(sum, 4_999_950_000);
+        }
+    }
+
+    #[test]
+    fn work_of_a_caller_without_threads_is_done_on_one_too() {
+        let seen: Vec<_> = (0..50)
+            .map(|_| awake(|| std::thread::current().id()))
+            .collect();
+        assert!(seen.iter().all(|thread| *thread == seen[0]));
     }
 
     #[test]
