@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::session::{Error, Session};
+use crate::session::{Error, Session, buffer};
 
 /// How often a model is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct Throughput {
 ///
 /// # Errors
 ///
-/// When the model does not take such images.
+/// When the model does not take such images, or a batch has too many values.
 pub fn measure(
     session: &mut Session,
     input: [usize; 3],
@@ -66,7 +66,8 @@ pub fn measure(
 ) -> Result<Times, Error> {
     let [channels, height, width] = input;
     let shape = [batch.get(), channels, height, width];
-    let images = noise(shape.iter().product());
+    let mut images = buffer(shape)?;
+    fill_with_noise(&mut images);
     for _ in 0..effort.warmup {
         session.run(&images, shape)?;
     }
@@ -84,15 +85,14 @@ pub fn measure(
 }
 
 /// Numbers from -1 to 1 by xorshift, the same each time.
-fn noise(count: usize) -> Vec<f32> {
+fn fill_with_noise(images: &mut [f32]) {
     let mut state = 0x9E37_79B9_u32;
-    let next = || {
+    images.fill_with(|| {
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
         state as f32 / (u32::MAX / 2) as f32 - 1.0
-    };
-    std::iter::repeat_with(next).take(count).collect()
+    });
 }
 
 impl Times {
@@ -168,8 +168,10 @@ mod tests {
 
     #[test]
     fn noise_is_spread_around_zero_and_the_same_each_time() {
-        let noise = noise(10_000);
-        assert_eq!(noise, super::noise(10_000));
+        let [mut noise, mut again] = [[0.0; 10_000]; 2];
+        fill_with_noise(&mut noise);
+        fill_with_noise(&mut again);
+        assert_eq!(noise, again);
         assert!(noise.iter().all(|value| (-1.0..=1.0).contains(value)));
         let mean: f32 = noise.iter().sum::<f32>() / 10_000.0;
         assert!(mean.abs() < 0.05, "{mean}");

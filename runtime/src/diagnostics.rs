@@ -1,15 +1,29 @@
 //! Which errors of `runtime` are the user's to fix.
 
 use std::error::Error;
+use std::panic::{UnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use output::message;
 use runtime::cli::{FIXABLE, UNEXPECTED, render};
 use runtime::{EvaluateError, MetadataError, SessionError, check, hint, library};
 
 use crate::commands::{Absent, eval, predict};
 
+/// Runs `command`; its exit code, with what went wrong on stderr.
+pub(crate) fn outcome(command: impl FnOnce() -> anyhow::Result<()> + UnwindSafe) -> ExitCode {
+    match catch_unwind(command) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => report(&error),
+        Err(_) => {
+            message!("error: this is a bug in Burnish; please report it");
+            ExitCode::from(UNEXPECTED)
+        }
+    }
+}
+
 /// Prints `error` to stderr and returns the exit code.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+fn report(error: &anyhow::Error) -> ExitCode {
     output::tell(&render(error, advice));
     let fixable = error.chain().any(is_known);
     ExitCode::from(if fixable { FIXABLE } else { UNEXPECTED })
@@ -46,6 +60,13 @@ fn advice(error: &(dyn Error + 'static)) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn panic_is_unexpected() {
+        let code = outcome(|| std::panic::resume_unwind(Box::new("a bug")));
+        assert_eq!(code, ExitCode::from(UNEXPECTED));
+        assert_eq!(outcome(|| Ok(())), ExitCode::SUCCESS);
+    }
 
     #[test]
     fn unknown_errors_are_unexpected() {

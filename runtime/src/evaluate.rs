@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::confusion::{ClassMeasures, Confusion};
 use crate::metadata::ModelMetadata;
 use crate::provider::ActiveProvider;
-use crate::session::{self, Session};
+use crate::session::{self, Session, buffer};
 
 /// What an evaluation found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -133,7 +133,7 @@ pub fn evaluate_each(
     let batch = fixed
         .map_or(batch.get(), NonZeroUsize::get)
         .min(split.len());
-    let mut batches = Batches::new(split, &metadata.normalization, fixed, batch);
+    let mut batches = Batches::new(split, &metadata.normalization, fixed, batch)?;
     let mut score = Score::new(metadata.classes.len());
     while let Some((images, shape, labels)) = batches.next() {
         let logits = session.run(images, shape)?;
@@ -196,16 +196,17 @@ impl<'a> Batches<'a> {
         normalization: &'a Normalization,
         fixed: Option<NonZeroUsize>,
         batch: usize,
-    ) -> Self {
+    ) -> Result<Self, session::Error> {
         let rows = fixed.map_or(batch, NonZeroUsize::get);
-        Self {
+        let [channels, height, width] = split.images().image_shape();
+        Ok(Self {
             split,
             normalization,
             padded: fixed.is_some(),
             batch,
             next: 0,
-            buffer: vec![0.0; rows * split.images().image_len()],
-        }
+            buffer: buffer([rows, channels, height, width])?,
+        })
     }
 
     /// The next batch: images, their shape [n, channels, height, width], and as

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return runtime::cli::usage(&error),
     };
-    let result = match &cli.command {
+    diagnostics::outcome(|| match &cli.command {
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Bench(args) => bench::run(args),
@@ -49,9 +49,5 @@ fn main() -> ExitCode {
         Command::Setup(args) => setup::run(args),
         Command::Completions(args) => args.run::<Cli>(),
         Command::Man(args) => args.run::<Cli>().map_err(Into::into),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => diagnostics::report(&error),
-    }
+    })
 }

@@ -32,6 +32,12 @@ use serde_json::value::RawValue;
 /// The prefix of all keys.
 pub const PREFIX: &str = "burnish.";
 
+/// The most channels, and the most pixels a side, of a model's images.
+const MAX_SIDE: usize = 4096;
+
+/// The most classes; labels are bytes.
+const MAX_CLASSES: usize = 256;
+
 /// The names of the keys.
 pub mod keys {
     /// Name of the dataset.
@@ -225,10 +231,10 @@ impl<'a> Props<'a> {
     }
 
     fn input(&self) -> Result<[usize; 3], MetadataError> {
-        let expected = "a JSON list of channels, height, width";
+        let expected = "a JSON list of channels, height, width, each from 1 to 4096";
         let value = self.required(keys::INPUT)?;
         parse_json(value)
-            .filter(|input: &[usize; 3]| input.iter().all(|&size| size > 0))
+            .filter(|input: &[usize; 3]| input.iter().all(|size| (1..=MAX_SIDE).contains(size)))
             .ok_or_else(malformed(keys::INPUT, value, expected))
     }
 
@@ -258,10 +264,10 @@ impl<'a> Props<'a> {
     }
 
     fn classes(&self) -> Result<Vec<String>, MetadataError> {
-        let expected = "a JSON list of at least one name";
+        let expected = "a JSON list of 1 to 256 names";
         let value = self.required(keys::CLASSES)?;
         parse_json(value)
-            .filter(|classes: &Vec<String>| !classes.is_empty())
+            .filter(|classes: &Vec<String>| (1..=MAX_CLASSES).contains(&classes.len()))
             .ok_or_else(malformed(keys::CLASSES, value, expected))
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::evaluate::{Error, softmax};
 use crate::metadata::ModelMetadata;
-use crate::session::Session;
+use crate::session::{Session, buffer};
 
 /// What an image is taken for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -50,7 +50,10 @@ pub fn predict(
     let fixed = session.fixed_batch();
     let batch = fixed.unwrap_or(batch).get();
     let mut predictions = Vec::with_capacity(images.len());
-    for pixels in images.pixels().chunks(batch * images.image_len()) {
+    for pixels in images
+        .pixels()
+        .chunks(batch.saturating_mul(images.image_len()))
+    {
         let count = pixels.len() / images.image_len();
         let rows = if fixed.is_some() { batch } else { count };
         let logits = run(session, metadata, pixels, count, rows)?;
@@ -71,7 +74,7 @@ fn run(
     rows: usize,
 ) -> Result<Vec<f32>, Error> {
     let [channels, height, width] = metadata.input;
-    let mut input = vec![0.0; rows * channels * height * width];
+    let mut input = buffer([rows, channels, height, width])?;
     let shape = [count, channels, height, width];
     let filled = &mut input[..pixels.len()];
     metadata.normalization.apply(shape, pixels, filled);

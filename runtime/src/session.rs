@@ -11,6 +11,9 @@ use ort::value::{TensorElementType, TensorRef, ValueType};
 use crate::library::Library;
 use crate::provider::{self, ActiveProvider, Provider};
 
+/// The most values that a batch of images may have: 2 GiB of `f32`.
+const MAX_VALUES: usize = 1 << 29;
+
 /// How a model is run.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -95,6 +98,12 @@ pub enum Error {
         /// The number of values.
         values: usize,
     },
+    /// A batch that would fill the memory.
+    #[error("images of shape {shape:?} have more than {MAX_VALUES} values, the most of a batch")]
+    Batch {
+        /// The shape: [n, channels, height, width].
+        shape: [usize; 4],
+    },
     /// The model failed while running.
     #[error("`{}` failed on images of shape {shape:?}", path.display())]
     Run {
@@ -136,7 +145,7 @@ impl Error {
                 "does the dataset have the model's image size? `runtime inspect` shows it"
                     .to_owned(),
             ),
-            Self::Model(_) | Self::Load { .. } | Self::Input { .. } => None,
+            Self::Model(_) | Self::Load { .. } | Self::Input { .. } | Self::Batch { .. } => None,
         }
     }
 }
@@ -240,6 +249,15 @@ impl Session {
     }
 }
 
+/// A buffer for a batch of images of `shape` [n, channels, height, width].
+pub(crate) fn buffer(shape: [usize; 4]) -> Result<Vec<f32>, Error> {
+    let values = shape.iter().try_fold(1_usize, |n, &d| n.checked_mul(d));
+    match values {
+        Some(values) if values <= MAX_VALUES => Ok(vec![0.0; values]),
+        _ => Err(Error::Batch { shape }),
+    }
+}
+
 fn not_a_classifier(path: &Path) -> impl FnOnce(String) -> Error {
     let path = path.to_owned();
     move |reason| Error::NotAClassifier { path, reason }
@@ -334,7 +352,10 @@ impl Opener<'_> {
     }
 
     fn builder(&self) -> Result<SessionBuilder, ort::Error> {
-        let builder = OrtSession::builder(self.library.environment())?;
+        // Else four bytes at the right place, in a name, make it a model in ONNX
+        // Runtime's own format, which nobody has checked.
+        let builder = OrtSession::builder(self.library.environment())?
+            .with_config_entry("session.load_model_format", "ONNX")?;
         match self.threads {
             Some(threads) => Ok(builder.with_intra_threads(useful(threads))?),
             None => Ok(builder),

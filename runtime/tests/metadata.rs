@@ -151,17 +151,18 @@ fn each_required_key_is_named_when_it_is_missing() {
 
 #[test]
 fn malformed_values_are_named_with_their_key() {
+    let many = serde_json::to_string(&vec![""; 257]).unwrap();
     for (key, values) in [
         (
             "burnish.input",
-            &["", "[1,28]", "[1,28,-1]", "[0,28,28]", "28"][..],
+            &["", "[1,28]", "[1,28,-1]", "[0,28,28]", "[1,4097,1]", "28"][..],
         ),
         (
             "burnish.mean",
             &["0.1", "[]", "[0.1,0.2]", "[null]", "[\"0.1\"]", "[1e999]"],
         ),
         ("burnish.std", &["[0]", "[-0.3]", "[1e-50]", "[]"]),
-        ("burnish.classes", &["[]", "[1,2]", "zero,one"]),
+        ("burnish.classes", &["[]", "[1,2]", "zero,one", &many]),
         ("burnish.accuracy", &["98%", "1.5", "NaN", ""]),
         ("burnish.sha256.weights", &["", "abc"]),
     ] {

@@ -5,12 +5,15 @@ mod common;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use common::{floats, ints, linear, load_library, metadata, model, node, pairs, value};
 use onnx::proto::tensor_shape_proto::dimension::Value::{DimParam, DimValue};
 use onnx::proto::{GraphProto, ModelProto};
+use runtime::bench::{Effort, measure};
 use runtime::{
     ActiveProvider, EvaluateError, Provider, Session, SessionError, SessionOptions, evaluate,
+    predict,
 };
 
 fn save(folder: &Path, model: &ModelProto) -> PathBuf {
@@ -123,6 +126,49 @@ fn model_of_a_fixed_batch_size_evaluates_any_number_of_images() {
         let evaluation = evaluate(&mut session, &metadata, &split, batch(256)).unwrap();
         assert_eq!(evaluation.predictions, [0, 0, 1], "batches of {size}");
     }
+}
+
+#[test]
+fn batch_that_would_fill_the_memory_is_refused() {
+    let split = pairs(vec![255, 0], vec![1]);
+    let metadata = metadata("pairs", [1, 1, 2], &["left", "right"]);
+    for size in [1 << 29, 1 << 40, 1 << 60, i64::MAX] {
+        let mut session = open(&brighter(Some(size))).unwrap();
+        let error = evaluate(&mut session, &metadata, &split, batch(1)).unwrap_err();
+        assert!(
+            error.to_string().contains("more than 536870912 values"),
+            "{error}"
+        );
+        let error = predict(&mut session, &metadata, split.images(), batch(1)).unwrap_err();
+        assert!(
+            matches!(error, EvaluateError::Session(SessionError::Batch { .. })),
+            "{error}"
+        );
+    }
+    let mut session = open(&brighter(None)).unwrap();
+    let effort = Effort {
+        warmup: 0,
+        runs: batch(1),
+        limit: Duration::ZERO,
+    };
+    let error = measure(&mut session, [1, 1, 2], batch(1 << 62), effort).unwrap_err();
+    assert!(matches!(error, SessionError::Batch { .. }), "{error}");
+    // As many at once as one likes, where there are not as many.
+    predict(&mut session, &metadata, split.images(), batch(usize::MAX)).unwrap();
+}
+
+/// ONNX Runtime takes a file with these bytes in their place for one in a
+/// format of its own.
+#[test]
+fn model_is_always_read_as_onnx() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = brighter(None);
+    let start = [&[0x08, model.ir_version as u8, 0x12, 4][..], b"ORTM"].concat();
+    (model.ir_version, model.producer_name) = (0, String::new());
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, [start, onnx::encode(&model)].concat()).unwrap();
+    let options = SessionOptions::default();
+    Session::open(&load_library(), &path, &options).unwrap();
 }
 
 #[test]

@@ -17,15 +17,15 @@ pub(super) fn of(model: &ModelProto) -> Graph {
         nodes: Vec::new(),
         links: BTreeSet::new(),
     };
-    let is_weight = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    for input in graph.input.iter().filter(|input| !is_weight(&input.name)) {
-        builder.value("input", input);
-        builder.gives(&input.name);
-    }
     let weights = graph.initializer.iter();
     let weights: HashMap<&str, String> = weights
         .map(|tensor| (tensor.name.as_str(), bracketed(tensor.dims.iter())))
         .collect();
+    let is_given = |input: &&ValueInfoProto| !weights.contains_key(input.name.as_str());
+    for input in graph.input.iter().filter(is_given) {
+        builder.value("input", input);
+        builder.gives(&input.name);
+    }
     for node in &graph.node {
         builder.operation(node, &weights);
     }
