@@ -85,7 +85,7 @@ impl Training {
 
     /// Milliseconds and loss of each of the next steps.
     pub(crate) fn steps(&mut self, count: usize) -> Result<(Vec<f64>, Vec<f32>)> {
-        let before = kernels::fused_calls();
+        let before = kernels::fused_calls(kernels::Operation::Conv2d);
         let mut network = self.network.clone();
         let mut steps = (Vec::with_capacity(count), Vec::with_capacity(count));
         for _ in 0..count {
@@ -99,7 +99,7 @@ impl Training {
             self.step += 1;
         }
         self.network = network;
-        let fused = kernels::fused_calls() - before;
+        let fused = kernels::fused_calls(kernels::Operation::Conv2d) - before;
         let expected = (count * self.convolutions) as u64;
         ensure!(
             fused == expected || !kernels::enabled(),

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 /// An instruction set with kernels of its own.
 ///
-/// A value other than [`Isa::Portable`] is only handed out by [`Isa::available`] and
+/// A value other than [`Isa::PORTABLE`] is only handed out by [`Isa::available`] and
 /// [`Isa::detected`], after the CPU was asked: holding one is the proof that the kernels
 /// compiled for it may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

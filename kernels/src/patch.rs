@@ -8,6 +8,7 @@ mod body;
 
 use crate::isa::{Isa, Kind};
 use crate::lanes::even_blocks;
+use crate::reach::reach;
 
 /// Values, and where the patch of each begins in the image.
 #[derive(Clone, Copy)]
@@ -151,6 +152,7 @@ impl Patch {
     /// Panics unless all that the kernels will touch is inside.
     fn check(&self, isa: Isa, picks: Picks<'_>, image_len: usize, kernel_len: usize) {
         let width = self.run.next_multiple_of(isa.width());
+        let rows = self.rows.saturating_sub(1);
         let last = picks.places.iter().copied().max().unwrap_or(0) as usize;
         assert_eq!(
             picks.values.len(),
@@ -158,11 +160,11 @@ impl Patch {
             "values and places differ in number"
         );
         assert!(
-            last + (self.rows - 1) * self.row_step + width <= image_len,
+            reach([[last, 1], [rows, self.row_step], [width, 1]]) <= image_len,
             "a patch leaves the image"
         );
         assert!(
-            (self.rows - 1) * self.stride + width <= kernel_len,
+            reach([[rows, self.stride], [width, 1]]) <= kernel_len,
             "sums or weights are too short"
         );
     }

@@ -1,7 +1,7 @@
 //! Memory that is kept from step to step.
 //!
-//! Each thread keeps the buffers that were dropped on it and hands them out again, so that a
-//! training step allocates nothing once it has run.
+//! Each thread keeps the buffers that were dropped on it, the largest that were ever needed, and
+//! hands them out again, so that a training step asks for no scratch memory once it has run.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -32,6 +32,8 @@ const UNSPECIFIED: f32 = if cfg!(debug_assertions) {
 /// A buffer of values that goes back to the thread's store when it is dropped.
 pub(crate) struct Buffer {
     lines: Vec<Line>,
+    /// Where the values begin in the lines.
+    start: usize,
     len: usize,
 }
 
@@ -45,7 +47,10 @@ impl Buffer {
         if lines.len() < count {
             lines.resize(count, Line([UNSPECIFIED; LINE]));
         }
-        Buffer { lines, len }
+        // Where the code checks itself, the values end where the lines do.
+        let slack = count * LINE - len;
+        let start = if cfg!(debug_assertions) { slack } else { 0 };
+        Buffer { lines, start, len }
     }
 
     /// A buffer of `len` zeros.
@@ -79,14 +84,17 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        // SAFETY: a `Line` is `LINE` values without gaps, and `take` made the lines hold `len`.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        let first = self.lines.as_ptr().cast::<f32>();
+        // SAFETY: a `Line` is `LINE` values without gaps, and `take` made the lines hold `len`
+        // from `start` on.
+        unsafe { std::slice::from_raw_parts(first.add(self.start), self.len) }
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
+        let first = self.lines.as_mut_ptr().cast::<f32>();
         // SAFETY: as above; the lines are borrowed mutably with `self`.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        unsafe { std::slice::from_raw_parts_mut(first.add(self.start), self.len) }
     }
 }

@@ -22,7 +22,8 @@ const MIN_TAPS: usize = 25;
 /// the product is NaN, as it would be in Burn's operations.
 pub(crate) fn is_sparse(isa: Isa, g: &Geometry, saved: &Saved<'_>) -> bool {
     let finite = |values: &[f32]| all_below(isa, values, f32::INFINITY);
-    let places = g.batch * g.image_len();
+    let [height, width] = g.canvas();
+    let places = GROUP * height * width * g.in_channels;
     g.pool
         && g.taps() >= MIN_TAPS
         && u32::try_from(places).is_ok()

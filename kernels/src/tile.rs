@@ -9,6 +9,7 @@ mod body;
 
 use crate::isa::{Isa, Kind};
 use crate::lanes::even_blocks;
+use crate::reach::reach;
 
 /// `c[results[i] + n] = start + Σ a[rows[i] + s·a_step] · b[s·b_step + n]`, summed over all steps
 /// `s` = (outer, middle, inner) below `count`, for all rows `i` and all `n < columns`.
@@ -203,36 +204,29 @@ impl Product<'_> {
     }
 
     /// Panics unless all that the kernels will touch is inside the operands.
-    fn check(&self, isa: Isa, planes: Planes, start: Start<'_>, c_len: usize) {
+    fn check(&self, isa: Isa, steps: Planes, start: Start<'_>, c_len: usize) {
         let width = self.columns.next_multiple_of(isa.width());
-        let [a, b, c] = [planes.a, planes.b, planes.c].map(|step| (planes.count - 1) * step);
-        let most = |places: &[usize]| places.iter().copied().max().unwrap_or(0);
-        let last = |step: [usize; 3]| -> usize {
-            step.iter()
-                .zip(self.count)
-                .map(|(step, count)| count.saturating_sub(1) * step)
-                .sum()
-        };
+        let planes = |step| [steps.count.saturating_sub(1), step];
+        let most = |places: &[usize]| [places.iter().copied().max().unwrap_or(0), 1];
+        let [y, x, channel] = self.count.map(|count| count.saturating_sub(1));
+        let last = |[row, column, value]: [usize; 3]| [[y, row], [x, column], [channel, value]];
         assert_eq!(
             self.rows.len(),
             self.results.len(),
             "rows and results differ in number"
         );
         if self.count.iter().all(|&count| count > 0) {
-            assert!(
-                a + most(self.rows) + last(self.a_step) < self.a.len(),
-                "left operand is too short"
-            );
-            assert!(
-                b + last(self.b_step) + width <= self.b.len(),
-                "right operand is too short"
-            );
+            let [row, column, value] = last(self.a_step);
+            let a = reach([planes(steps.a), most(self.rows), row, column, value]);
+            assert!(a < self.a.len(), "left operand is too short");
+            let [row, column, value] = last(self.b_step);
+            let b = reach([planes(steps.b), row, column, value, [width, 1]]);
+            assert!(b <= self.b.len(), "right operand is too short");
         }
-        assert!(b + width <= self.b.len(), "right operand is too short");
-        assert!(
-            c + most(self.results) + width <= c_len,
-            "result is too short"
-        );
+        let b = reach([planes(steps.b), [width, 1]]);
+        assert!(b <= self.b.len(), "right operand is too short");
+        let c = reach([planes(steps.c), most(self.results), [width, 1]]);
+        assert!(c <= c_len, "result is too short");
         if let Start::Row(values) = start {
             assert!(width <= values.len(), "row to start from is too short");
         }

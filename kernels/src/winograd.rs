@@ -2,8 +2,8 @@
 //!
 //! A tile of 8×8 pixels gives 4×4 results of a 5×5 kernel with 64 products instead of 400. A
 //! convolution is three steps: transform, products frequency by frequency, transform back; its
-//! gradients are the adjoint of these. Results differ from the direct method's by some 1e-6 of
-//! their scale. Values that are not finite would spread over whole tiles: they are left to the
+//! gradients are the adjoint of these. Results differ from the direct method's by some 1e-5 of
+//! their scale at most. Values that are not finite would spread over whole tiles: they are left to the
 //! direct method.
 
 mod gradients;
@@ -31,7 +31,7 @@ const MIN_CHANNELS: usize = 8;
 const GROUP_TILES: usize = 32;
 
 /// Values from here on could overflow between the transforms.
-const TOO_LARGE: f32 = (1_u64 << 50) as f32;
+const TOO_LARGE: f32 = (1_u64 << 40) as f32;
 
 /// Whether values may be transformed.
 pub(crate) fn are_moderate(isa: Isa, values: &[&[f32]]) -> bool {

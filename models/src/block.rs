@@ -3,11 +3,10 @@
 //! its ReLU.
 
 use burn::nn::conv::Conv2d;
-use burn::nn::pool::MaxPool2d;
 use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use kernels::{Conv2dBlock, batch_norm, batch_norm_train, conv2d_block, linear};
+use kernels::{Conv2dBlock, PoolWindow, batch_norm, batch_norm_train, conv2d_block, linear};
 
 use crate::layer::{Activation, Layer};
 
@@ -108,15 +107,16 @@ fn settings(conv: &Conv2d, relu: bool, rest: &[(String, Layer)]) -> Option<Conv2
         stride: conv.stride,
         padding: [top, left, bottom, right],
         relu,
-        max_pool: matches!(rest, [(_, Layer::MaxPool(pool)), ..] if halves(pool)),
+        max_pool: matches!(rest, [(_, Layer::MaxPool(window)), ..] if halves(window)),
     })
 }
 
 /// Whether the windows are 2×2, side by side and without padding.
-fn halves(pool: &MaxPool2d) -> bool {
-    pool.kernel_size == [2, 2]
-        && pool.stride == [2, 2]
-        && pool.dilation == [1, 1]
-        && pool.padding == PaddingConfig2d::Explicit(0, 0, 0, 0)
-        && !pool.ceil_mode
+fn halves(window: &PoolWindow) -> bool {
+    *window
+        == PoolWindow {
+            kernel: [2, 2],
+            stride: [2, 2],
+            padding: [0, 0],
+        }
 }

@@ -2,9 +2,9 @@
 
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::nn::conv::Conv2d;
-use burn::nn::pool::{AvgPool2d, MaxPool2d};
 use burn::nn::{BatchNorm, Dropout, Linear};
 use burn::tensor::{Device, Tensor, activation};
+use kernels::{PoolWindow, avg_pool, max_pool};
 
 use crate::block::{fully_connected, normalized};
 use crate::network::Network;
@@ -20,8 +20,8 @@ pub(crate) enum Layer {
     Relu,
     Gelu,
     LeakyRelu(f64),
-    MaxPool(MaxPool2d),
-    AvgPool(AvgPool2d),
+    MaxPool(PoolWindow),
+    AvgPool(PoolWindow),
     GlobalAvgPool,
     Flatten,
 }
@@ -82,8 +82,8 @@ impl Layer {
                 |x| activation::leaky_relu(x, *slope),
                 |x| activation::leaky_relu(x, *slope),
             ),
-            Self::MaxPool(pool) => Activation::Maps(pool.forward(x.maps("max_pool"))),
-            Self::AvgPool(pool) => Activation::Maps(pool.forward(x.maps("avg_pool"))),
+            Self::MaxPool(window) => Activation::Maps(max_pool(x.maps("max_pool"), *window)),
+            Self::AvgPool(window) => Activation::Maps(avg_pool(x.maps("avg_pool"), *window)),
             Self::GlobalAvgPool => Activation::Vectors(global_average(x.maps("global_avg_pool"))),
             Self::Flatten => Activation::Vectors(x.vectors()),
         }

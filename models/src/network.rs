@@ -6,9 +6,9 @@ use burn::module::{
     Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
 };
 use burn::nn::conv::Conv2dConfig;
-use burn::nn::pool::{AvgPool2dConfig, MaxPool2dConfig};
 use burn::nn::{BatchNormConfig, DropoutConfig, LinearConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
+use kernels::PoolWindow;
 
 use crate::architecture::{Operation, ResolvedLayer, Window};
 use crate::block::Block;
@@ -84,19 +84,8 @@ fn init_layer(operation: &Operation, device: &Device) -> Layer {
         Operation::Relu => Layer::Relu,
         Operation::Gelu => Layer::Gelu,
         Operation::LeakyRelu(slope) => Layer::LeakyRelu(*slope),
-        Operation::MaxPool(window) => Layer::MaxPool(
-            MaxPool2dConfig::new(window.kernel)
-                .with_strides(window.stride)
-                .with_padding(pool_padding(window))
-                .init(),
-        ),
-        Operation::AvgPool(window) => Layer::AvgPool(
-            AvgPool2dConfig::new(window.kernel)
-                .with_strides(window.stride)
-                .with_padding(pool_padding(window))
-                .with_count_include_pad(false)
-                .init(),
-        ),
+        Operation::MaxPool(window) => Layer::MaxPool(pool_window(window)),
+        Operation::AvgPool(window) => Layer::AvgPool(pool_window(window)),
         Operation::GlobalAvgPool => Layer::GlobalAvgPool,
         Operation::Dropout(probability) => Layer::Dropout(DropoutConfig::new(*probability).init()),
         Operation::Flatten => Layer::Flatten,
@@ -115,9 +104,12 @@ fn init_layer(operation: &Operation, device: &Device) -> Layer {
     }
 }
 
-fn pool_padding(window: &Window) -> PaddingConfig2d {
-    let pixels = window.padding;
-    PaddingConfig2d::Explicit(pixels, pixels, pixels, pixels)
+fn pool_window(window: &Window) -> PoolWindow {
+    PoolWindow {
+        kernel: window.kernel,
+        stride: window.stride,
+        padding: [window.padding; 2],
+    }
 }
 
 /// What Burn's adapters call the container of the layers.

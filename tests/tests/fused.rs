@@ -9,7 +9,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use dataset::{Normalization, Part, Split};
 use exporter::{Exporter, dims};
-use kernels::{cross_entropy, fused_calls, set_enabled};
+use kernels::{Operation, cross_entropy, fused_calls, set_enabled};
 use models::{Architecture, ModelSpec, Network};
 use tests::fixture;
 use trainer::{Batches, Optimizer};
@@ -25,11 +25,11 @@ const BATCH: usize = 24;
 
 /// Runs `action` with or without the fused kernels, and makes sure of it.
 fn with_kernels<T>(fused: bool, action: impl FnOnce() -> T) -> T {
-    let before = fused_calls();
+    let before = fused_calls(Operation::Conv2d);
     set_enabled(fused);
     let result = action();
     set_enabled(true);
-    assert_eq!(fused_calls() > before, fused);
+    assert_eq!(fused_calls(Operation::Conv2d) > before, fused);
     result
 }
 

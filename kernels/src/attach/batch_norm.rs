@@ -12,6 +12,7 @@ use burn_flex::{Flex, FlexTensor};
 use super::{Training, on_flex, on_training, tensor};
 use crate::isa::Isa;
 use crate::normalization::{Channel, Maps, Statistics, gradients, normalized};
+use crate::switch::{Operation, count_call};
 
 /// Normalises by the batch's own statistics with the fused kernels, if the tensors are where
 /// these apply.
@@ -28,6 +29,7 @@ pub(crate) fn fused_train(
     let (gamma, gamma_node) = on_training(gamma)?;
     let (beta, beta_node) = on_training(beta)?;
 
+    count_call(Operation::BatchNorm);
     let isa = Isa::detected();
     let statistics = Statistics::of(isa, &maps, x.storage());
     let channels = Channel::all(&statistics, gamma.storage(), beta.storage(), epsilon, relu);
@@ -75,13 +77,14 @@ pub(crate) fn fused(
         variance: values(variance)?,
     };
     let (gamma, beta) = (values(gamma)?, values(beta)?);
+    count_call(Operation::BatchNorm);
     let channels = Channel::all(&statistics, &gamma, &beta, epsilon, relu);
     let out = normalized(Isa::detected(), &maps, &channels, x.storage());
     Some(Tensor::from_primitive::<Flex>(tensor(out, &shape)))
 }
 
 /// Smallest images: of fewer pixels, Burn's own operations are faster.
-const LEAST_AREA: usize = 4;
+const LEAST_AREA: usize = 9;
 
 /// The sizes of a batch; `None` where it is empty or the parameters don't fit, which Burn's own
 /// operations report, or where these are faster.

@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use burn_autodiff::checkpoint::base::Checkpointer;
-use burn_autodiff::checkpoint::strategy::NoCheckpointing;
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
-use burn_backend::tensor::FloatTensor;
+use burn_autodiff::ops::{Backward, Ops};
 use burn_flex::{Flex, FlexTensor};
 
-use super::{Training, on_flex, on_training, tensor};
+use super::layer::{self, Layer, Operands};
+use super::tensor;
 use crate::backward::{Gradients as BlockGradients, Saved, backward};
 use crate::block::Conv2dBlock;
 use crate::forward::forward;
 use crate::geometry::Geometry;
 use crate::isa::Isa;
-use crate::switch::count_call;
+use crate::switch::Operation;
 
 /// Computes the block with the fused kernels, if the tensors are where these apply.
 pub(crate) fn fused(
@@ -26,7 +25,7 @@ pub(crate) fn fused(
     block: &Conv2dBlock,
 ) -> Option<Tensor<4>> {
     let g = geometry(x.dims(), weight.dims(), bias.map(Tensor::dims), block)?;
-    training(&g, x, weight, bias).or_else(|| inference(&g, x, weight, bias))
+    layer::fused(FusedBlock(g), x, weight, bias)
 }
 
 /// The sizes of the block; `None` where they don't fit or the result is empty, which Burn's own
@@ -54,114 +53,63 @@ fn geometry(
     (fits && g.is_valid()).then_some(g)
 }
 
-/// The block on `flex` without autodiff.
-fn inference(
-    g: &Geometry,
-    x: &Tensor<4>,
-    weight: &Tensor<4>,
-    bias: Option<&Tensor<1>>,
-) -> Option<Tensor<4>> {
-    let (x, weight) = (on_flex(x)?, on_flex(weight)?);
-    let bias = match bias {
-        Some(bias) => Some(on_flex(bias)?),
-        None => None,
-    };
-    let (out, _) = compute(g, &x, &weight, bias.as_ref(), &mut []);
-    Some(Tensor::from_primitive::<Flex>(out))
-}
-
-/// The block on `flex` with autodiff.
-fn training(
-    g: &Geometry,
-    x: &Tensor<4>,
-    weight: &Tensor<4>,
-    bias: Option<&Tensor<1>>,
-) -> Option<Tensor<4>> {
-    let ((x, x_node), (weight, weight_node)) = (on_training(x)?, on_training(weight)?);
-    let out = match bias {
-        Some(bias) => {
-            let (bias, bias_node) = on_training(bias)?;
-            let nodes = [x_node, weight_node, bias_node];
-            record(g, x, weight, Some(bias), nodes)
-        }
-        None => record(g, x, weight, None, [x_node, weight_node]),
-    };
-    Some(Tensor::from_primitive::<Training>(out))
-}
-
-/// Runs the forward kernels; whether they took Winograd's method.
-fn compute(
-    g: &Geometry,
-    x: &FlexTensor,
-    weight: &FlexTensor,
-    bias: Option<&FlexTensor>,
-    sources: &mut [u8],
-) -> (FlexTensor, bool) {
-    let mut out = vec![0.0; g.batch * g.output_len()];
-    let bias = bias.map(FlexTensor::storage::<f32>);
-    let winograd = forward(
-        Isa::detected(),
-        g,
-        x.storage(),
-        weight.storage(),
-        bias,
-        &mut out,
-        sources,
-    );
-    count_call();
-    let [height, width] = g.output();
-    let out = tensor(out, &[g.batch, g.out_channels, height, width]);
-    (out, winograd)
-}
-
-/// Runs the forward kernels and records the operation for the backward pass.
-fn record<const N: usize>(
-    g: &Geometry,
-    x: FlexTensor,
-    weight: FlexTensor,
-    bias: Option<FlexTensor>,
-    nodes: [NodeGuard; N],
-) -> FloatTensor<Training> {
-    match FusedBlock
-        .prepare::<NoCheckpointing>(nodes)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prep) => {
-            let mut sources = vec![0; if g.pool { g.batch * g.sources_len() } else { 0 }];
-            let (out, winograd) = compute(g, &x, &weight, bias.as_ref(), &mut sources);
-            let state = State {
-                geometry: *g,
-                x,
-                weight,
-                out: (g.relu && !g.pool).then(|| out.clone()),
-                sources: sources.into(),
-                winograd,
-            };
-            prep.finish(state, out)
-        }
-        OpsKind::UnTracked(prep) => {
-            let (out, _) = compute(g, &x, &weight, bias.as_ref(), &mut []);
-            prep.finish(out)
-        }
-    }
-}
-
-/// The fused block as a step of the autodiff graph. Its parents are the input, the weights and,
-/// if there is one, the bias.
-#[derive(Debug)]
-struct FusedBlock;
+/// The fused block.
+#[derive(Clone, Copy, Debug)]
+struct FusedBlock(Geometry);
 
 /// What the backward pass needs.
 #[derive(Clone, Debug)]
 struct State {
-    geometry: Geometry,
     x: FlexTensor,
     weight: FlexTensor,
     out: Option<FlexTensor>,
-    sources: Arc<[u8]>,
+    sources: Arc<Vec<u8>>,
     /// Whether the forward pass took Winograd's method.
     winograd: bool,
+}
+
+impl FusedBlock {
+    /// Runs the forward kernels; whether they took Winograd's method.
+    fn forward(&self, operands: &Operands, sources: &mut [u8]) -> (FlexTensor, bool) {
+        let g = &self.0;
+        let mut out = vec![0.0; g.batch * g.output_len()];
+        let winograd = forward(
+            Isa::detected(),
+            g,
+            operands.x.storage(),
+            operands.weight.storage(),
+            operands.bias(),
+            &mut out,
+            sources,
+        );
+        let [height, width] = g.output();
+        let out = tensor(out, &[g.batch, g.out_channels, height, width]);
+        (out, winograd)
+    }
+}
+
+impl Layer for FusedBlock {
+    const OPERATION: Operation = Operation::Conv2d;
+
+    type Saved = State;
+
+    fn infer(self, operands: &Operands) -> FlexTensor {
+        self.forward(operands, &mut []).0
+    }
+
+    fn train(self, operands: Operands) -> (FlexTensor, State) {
+        let g = &self.0;
+        let mut sources = vec![0; if g.pool { g.batch * g.sources_len() } else { 0 }];
+        let (out, winograd) = self.forward(&operands, &mut sources);
+        let state = State {
+            x: operands.x,
+            weight: operands.weight,
+            out: (g.relu && !g.pool).then(|| out.clone()),
+            sources: Arc::new(sources),
+            winograd,
+        };
+        (out, state)
+    }
 }
 
 impl<const N: usize> Backward<Flex, N> for FusedBlock {
@@ -169,7 +117,7 @@ impl<const N: usize> Backward<Flex, N> for FusedBlock {
 
     fn backward(self, ops: Ops<State, N>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let state = ops.state;
-        let g = &state.geometry;
+        let g = &self.0;
         let grad = grads.consume::<Flex>(&ops.node).to_contiguous();
         let mut input = ops.parents[0]
             .is_some()

@@ -9,6 +9,7 @@ use burn_flex::{Flex, FlexTensor};
 
 use super::{Training, on_flex, on_training, tensor};
 use crate::softmax::{Targets, gradient, losses};
+use crate::switch::{Operation, count_call};
 
 /// Computes the losses with the fused kernels, if the tensors are where these apply and fit, which
 /// Burn's own operations report.
@@ -41,6 +42,7 @@ pub(crate) fn fused(
 
 /// The loss of each sample, and the probabilities of all classes.
 fn compute(logits: &FlexTensor, targets: &Targets) -> (FlexTensor, Vec<f32>) {
+    count_call(Operation::CrossEntropy);
     let (losses, probabilities) = losses(logits.storage(), targets);
     let samples = losses.len();
     (tensor(losses, &[samples]), probabilities)

@@ -3,7 +3,9 @@
 pub(crate) mod batch_norm;
 pub(crate) mod conv2d;
 pub(crate) mod cross_entropy;
+mod layer;
 pub(crate) mod linear;
+pub(crate) mod pools;
 pub(crate) mod update;
 
 use burn::tensor::{DType, Tensor, TensorData};

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, Tensor};
 use burn_flex::{Flex, FlexTensor};
 
 use crate::isa::Isa;
-use crate::switch::enabled;
+use crate::switch::{Operation, count_call, enabled};
 use crate::update::{AdamStep, SgdStep};
 
 /// Whether weights can be updated in place: values of `f32` on the CPU (`flex`, without
@@ -25,8 +25,7 @@ impl SgdStep {
         gradient: Tensor<D>,
         velocity: Tensor<D>,
     ) -> (Tensor<D>, Tensor<D>) {
-        let gradient = contiguous(gradient);
-        let [mut weights, mut velocity] = [weights, velocity].map(contiguous);
+        let [mut weights, gradient, mut velocity] = operands([weights, gradient, velocity]);
         self.roll(
             Isa::detected(),
             weights.storage_mut(),
@@ -41,8 +40,7 @@ impl SgdStep {
     /// # Panics
     /// As [`Self::with_momentum`].
     pub fn run<const D: usize>(&self, weights: Tensor<D>, gradient: Tensor<D>) -> Tensor<D> {
-        let gradient = contiguous(gradient);
-        let mut weights = contiguous(weights);
+        let [mut weights, gradient] = operands([weights, gradient]);
         self.descend(Isa::detected(), weights.storage_mut(), gradient.storage());
         tensor(weights)
     }
@@ -59,9 +57,9 @@ impl AdamStep {
         gradient: Tensor<D>,
         moments: [Tensor<D>; 2],
     ) -> (Tensor<D>, [Tensor<D>; 2]) {
-        let gradient = contiguous(gradient);
-        let mut weights = contiguous(weights);
-        let [mut first, mut second] = moments.map(contiguous);
+        let [first, second] = moments;
+        let [mut weights, gradient, mut first, mut second] =
+            operands([weights, gradient, first, second]);
         self.adapt(
             Isa::detected(),
             weights.storage_mut(),
@@ -70,6 +68,15 @@ impl AdamStep {
         );
         (tensor(weights), [first, second].map(tensor))
     }
+}
+
+/// The values of a step's tensors, which have one shape.
+fn operands<const N: usize, const D: usize>(tensors: [Tensor<D>; N]) -> [FlexTensor; N] {
+    let shape = tensors[0].dims();
+    let same = tensors.iter().all(|tensor| tensor.dims() == shape);
+    assert!(same, "the tensors of a step differ in shape");
+    count_call(Operation::Update);
+    tensors.map(contiguous)
 }
 
 /// The values in row-major order, with no other handle on them than before.

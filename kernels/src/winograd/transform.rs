@@ -10,6 +10,7 @@ mod body;
 mod linear;
 
 use crate::isa::{Isa, Kind};
+use crate::reach::reach;
 
 /// Side of a tile.
 pub(crate) const TILE: usize = 8;
@@ -221,12 +222,14 @@ fn check(
         (1..=side).contains(&rows) && (1..=side).contains(&columns),
         "no block of this size"
     );
+    let last = [[rows - 1, block.row], [columns - 1, block.pixel]];
     assert!(
-        block.place + (rows - 1) * block.row + (columns - 1) * block.pixel + width <= pixels,
+        reach([[block.place, 1], last[0], last[1], [width, 1]]) <= pixels,
         "a block leaves the pixels"
     );
+    let last = [FREQUENCIES - 1, tile.plane];
     assert!(
-        tile.place + (FREQUENCIES - 1) * tile.plane + width <= planes,
+        reach([[tile.place, 1], last, [width, 1]]) <= planes,
         "a tile leaves the planes"
     );
 }

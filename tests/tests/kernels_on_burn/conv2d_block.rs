@@ -2,10 +2,10 @@
 
 use burn::backend::capture::CaptureBackend;
 use burn::tensor::{Device, Distribution, Tensor};
-use kernels::{Conv2dBlock, conv2d_block, fused_calls};
+use kernels::{Conv2dBlock, Operation, conv2d_block};
 use proptest::prelude::*;
 
-use super::{assert_close, backward, separately, turn, values};
+use super::{NOT_FINITE, assert_same, backward, counted, turn, values};
 
 /// Largest error, as part of the largest value.
 const TOLERANCE: f32 = 2e-5;
@@ -92,11 +92,43 @@ fn train(case: &Case, x: &Tensor<4>, weight: &Tensor<4>, bias: &Tensor<1>) -> Ve
     results
 }
 
-/// Runs `action` and tells how many fused forward passes it took.
-fn counted<T>(action: impl FnOnce() -> T) -> (T, u64) {
-    let before = fused_calls();
-    let result = action();
-    (result, fused_calls() - before)
+impl Case {
+    /// Operands at random: input, weights, bias.
+    fn operands(&self) -> (Tensor<4>, Tensor<4>, Tensor<1>) {
+        let device = Device::flex().autodiff();
+        let bias = random([self.weight[0]], &device);
+        (random(self.x, &device), random(self.weight, &device), bias)
+    }
+}
+
+/// Compares a block's results with Burn's.
+#[track_caller]
+fn check(case: &Case, (x, weight, bias): &(Tensor<4>, Tensor<4>, Tensor<1>), tolerance: f32) {
+    assert_same(Operation::Conv2d, tolerance, || {
+        train(case, x, weight, bias)
+    });
+}
+
+/// Blocks that Winograd's method is for.
+fn square_case() -> impl Strategy<Value = Case> {
+    let sizes = (
+        1_usize..9,
+        8_usize..20,
+        8_usize..20,
+        10_usize..17,
+        3_usize..6,
+    );
+    let flags = (0_usize..3, any::<bool>(), any::<bool>());
+    (sizes, flags).prop_map(|((n, c, o, size, kernel), (padding, relu, bias))| Case {
+        x: [n, c, size, size],
+        weight: [o, c, kernel, kernel],
+        bias,
+        block: Conv2dBlock {
+            padding: [padding; 4],
+            relu,
+            ..Conv2dBlock::default()
+        },
+    })
 }
 
 proptest! {
@@ -104,15 +136,17 @@ proptest! {
 
     #[test]
     fn outputs_and_gradients_are_those_of_burn(case in case()) {
-        let _turn = turn();
-        let device = Device::flex().autodiff();
-        let (x, weight) = (random(case.x, &device), random(case.weight, &device));
-        let bias = random([case.weight[0]], &device);
-        let (fused, calls) = counted(|| train(&case, &x, &weight, &bias));
-        prop_assert_eq!(calls, 1);
-        let (separate, calls) = counted(|| separately(|| train(&case, &x, &weight, &bias)));
-        prop_assert_eq!(calls, 0);
-        assert_close(&fused, &separate, TOLERANCE);
+        check(&case, &case.operands(), TOLERANCE);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    // Without pooling, whose choice between almost equal values would be another.
+    #[test]
+    fn winograds_method_gives_what_burn_does(case in square_case()) {
+        check(&case, &case.operands(), 5e-5);
     }
 }
 
@@ -130,49 +164,102 @@ const CASE: Case = Case {
 
 #[test]
 fn inference_takes_the_fused_path_and_agrees_with_burn() {
-    let _turn = turn();
-    let device = Device::flex();
-    let (x, weight, bias) = (
-        random(CASE.x, &device),
-        random(CASE.weight, &device),
-        random([5], &device),
-    );
-    let run = || {
-        values(conv2d_block(
+    let (x, weight, bias) = CASE.operands();
+    let [x, weight] = [x, weight].map(Tensor::inner);
+    let bias = bias.inner();
+    assert_same(Operation::Conv2d, TOLERANCE, || {
+        let bias = Some(bias.clone());
+        vec![values(conv2d_block(
             x.clone(),
             weight.clone(),
-            Some(bias.clone()),
+            bias,
             &CASE.block,
-        ))
-    };
-    let (fused, calls) = counted(run);
-    assert_eq!(calls, 1);
-    let separate = separately(run);
-    assert_close(&[fused], &[separate], TOLERANCE);
+        ))]
+    });
 }
 
 #[test]
 fn a_strided_view_is_read_as_its_values() {
-    let _turn = turn();
     let device = Device::flex().autodiff();
     let x = random([11, 11, 2, 3], &device).permute([3, 2, 1, 0]);
     let weight = random([3, 3, 2, 5], &device).permute([3, 2, 1, 0]);
     let bias = random([9], &device).narrow(0, 2, 5);
-    let fused = train(&CASE, &x, &weight, &bias);
-    let separate = separately(|| train(&CASE, &x, &weight, &bias));
-    assert_close(&fused, &separate, TOLERANCE);
+    check(&CASE, &(x, weight, bias), TOLERANCE);
+}
+
+/// Blocks of all methods: with pooling (few taps and many), with padding that is stored and that
+/// is left out, with strides, and Winograd's.
+fn blocks() -> Vec<Case> {
+    let wide = Case {
+        x: [3, 16, 12, 12],
+        weight: [8, 16, 3, 3],
+        ..CASE
+    };
+    let plain = Conv2dBlock::default();
+    let padded = Conv2dBlock {
+        padding: [1; 4],
+        ..plain
+    };
+    let strided = Conv2dBlock {
+        stride: [2, 1],
+        ..padded
+    };
+    vec![
+        Case {
+            x: [3, 2, 12, 12],
+            ..CASE
+        },
+        Case {
+            x: [3, 2, 12, 12],
+            weight: [5, 2, 5, 5],
+            ..CASE
+        },
+        Case {
+            block: padded,
+            ..CASE
+        },
+        Case {
+            block: strided,
+            ..CASE
+        },
+        Case {
+            block: plain,
+            ..wide
+        },
+        Case {
+            block: padded,
+            ..wide
+        },
+        Case {
+            block: strided,
+            ..wide
+        },
+    ]
 }
 
 #[test]
-fn nan_spreads_as_in_burn() {
-    let _turn = turn();
-    let device = Device::flex().autodiff();
-    let x = random(CASE.x, &device).slice_fill([1..2, 0..1, 4..5, 5..6], f32::NAN);
-    let (weight, bias) = (random(CASE.weight, &device), random([5], &device));
-    let fused = train(&CASE, &x, &weight, &bias);
-    assert!(fused[0].iter().any(|value| value.is_nan()));
-    let separate = separately(|| train(&CASE, &x, &weight, &bias));
-    assert_close(&fused, &separate, TOLERANCE);
+fn nan_and_infinities_of_images_and_biases_spread_as_in_burn() {
+    for case in blocks() {
+        for value in NOT_FINITE {
+            let (x, weight, bias) = case.operands();
+            let spoilt = x.clone().slice_fill([1..2, 0..1, 4..5, 5..6], value);
+            check(&case, &(spoilt, weight.clone(), bias.clone()), 5e-5);
+            check(&case, &(x, weight, bias.slice_fill(2..3, value)), 5e-5);
+        }
+    }
+}
+
+/// Over padding, Burn's operations differ among themselves.
+#[test]
+fn nan_and_infinities_of_weights_spread_as_in_burn() {
+    let without_padding = |case: &Case| case.block.padding == [0; 4];
+    for case in blocks().into_iter().filter(without_padding) {
+        for value in NOT_FINITE {
+            let (x, weight, bias) = case.operands();
+            let spoilt = weight.slice_fill([1..2, 0..1, 1..2, 2..3], value);
+            check(&case, &(x, spoilt, bias), 5e-5);
+        }
+    }
 }
 
 #[test]
@@ -181,7 +268,9 @@ fn an_untracked_input_gets_no_gradient() {
     let device = Device::flex().autodiff();
     let x = random(CASE.x, &device);
     let weight = random(CASE.weight, &device).require_grad();
-    let (out, calls) = counted(|| conv2d_block(x.clone(), weight.clone(), None, &CASE.block));
+    let (out, calls) = counted(Operation::Conv2d, || {
+        conv2d_block(x.clone(), weight.clone(), None, &CASE.block)
+    });
     assert_eq!(calls, 1);
     let grads = out.sum().backward();
     assert!(x.grad(&grads).is_none());
@@ -196,7 +285,9 @@ fn gradient_checkpointing_takes_the_separate_operations() {
         random(CASE.x, &device),
         random(CASE.weight, &device).require_grad(),
     );
-    let (out, calls) = counted(|| conv2d_block(x, weight.clone(), None, &CASE.block));
+    let (out, calls) = counted(Operation::Conv2d, || {
+        conv2d_block(x, weight.clone(), None, &CASE.block)
+    });
     assert_eq!(calls, 0);
     assert!(weight.grad(&out.sum().backward()).is_some());
 }
@@ -215,7 +306,7 @@ fn graph_capture_sees_the_separate_operations() {
             .unwrap()
             .id()
     };
-    let (graph, calls) = counted(|| {
+    let (graph, calls) = counted(Operation::Conv2d, || {
         device.capture_scope(|scope| {
             let x = x.to_device(&device);
             let (weight, bias) = (weight.to_device(&device), bias.to_device(&device));

@@ -1,9 +1,9 @@
 //! The loss.
 
 use burn::tensor::{Device, Distribution, Int, Tensor};
-use kernels::cross_entropy;
+use kernels::{Operation, cross_entropy};
 
-use super::{backward, separately, turn, values};
+use super::{backward, counted, separately, turn, values};
 
 #[test]
 fn loss_matches_the_formula_per_sample() {
@@ -43,7 +43,8 @@ fn losses_and_gradients_are_those_of_burn() {
         for smoothing in [0.0, 0.1] {
             let _turn = turn();
             let train = || train(&logits, &targets, smoothing);
-            let (losses, gradient) = train();
+            let ((losses, gradient), calls) = counted(Operation::CrossEntropy, train);
+            assert_eq!(calls, 1);
             let (expected, expected_gradient) = separately(train);
             let most = |difference: f32| assert!(difference < 1e-6 * scale as f32, "{difference}");
             most((losses - expected).abs().max().into_scalar());
