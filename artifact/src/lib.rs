@@ -14,9 +14,7 @@ mod write;
 pub use digest::{InvalidDigest, Sha256};
 pub use read::read_at_most;
 pub use scratch::Scratch;
-pub use write::{
-    publish, sweep, sweep_abandoned, sweep_folder, temporary_beside, write, write_bytes, write_json,
-};
+pub use write::{publish, sweep_abandoned, temporary_beside, write, write_bytes, write_json};
 
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::Error;
-use crate::write::{SUFFIX, claim, is_abandoned};
+use crate::write::{SUFFIX, abandoned, claim};
 
 /// How the names of scratch folders begin.
 const PREFIX: &str = ".burnish-";
@@ -58,7 +58,11 @@ fn sweep(parent: &Path) {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         let ours = name.starts_with(PREFIX) && name.ends_with(SUFFIX);
-        if ours && is_abandoned(&entry.path()) {
+        let folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if ours
+            && folder
+            && let Some(_held) = abandoned(&entry.path())
+        {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -1,7 +1,6 @@
 //! Atomic replacement of a file: temporary in the same folder, flush, rename,
 //! flush of the folder.
 
-use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
@@ -57,39 +56,19 @@ pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Erro
     })
 }
 
-/// Deletes the temporary files that killed writers of `path` left. Only for
-/// whoever knows that nobody is writing it.
+/// Deletes the temporary files in a folder whose writers were killed. The operating
+/// system tells them from those of living ones, by the lock that a writer holds;
+/// where it has no such locks, nothing is deleted.
 ///
 /// # Errors
 ///
 /// When one cannot be deleted.
-pub fn sweep(path: &Path) -> Result<(), Error> {
-    sweep_where(folder_of(path), |temporary| {
-        path.file_name() == target(temporary).map(OsStr::new)
-    })
-}
-
-/// As [`sweep`], for all files of a folder.
-///
-/// # Errors
-///
-/// As [`sweep`].
-pub fn sweep_folder(folder: &Path) -> Result<(), Error> {
-    sweep_where(folder, |_| true)
-}
-
-/// As [`sweep_folder`], but for the files that living processes are writing:
-/// for a folder that is anyone's. The operating system tells them apart, by the
-/// lock that a writer holds; where it has no such locks, nothing is deleted.
-///
-/// # Errors
-///
-/// As [`sweep`].
 pub fn sweep_abandoned(folder: &Path) -> Result<(), Error> {
-    sweep_where(folder, |temporary| is_abandoned(&folder.join(temporary)))
+    sweep(folder, |_| true)
 }
 
-fn sweep_where(folder: &Path, is_swept: impl Fn(&str) -> bool) -> Result<(), Error> {
+/// As [`sweep_abandoned`], for the temporary files of some targets.
+fn sweep(folder: &Path, is_swept: impl Fn(&str) -> bool) -> Result<(), Error> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Ok(());
     };
@@ -97,7 +76,10 @@ fn sweep_where(folder: &Path, is_swept: impl Fn(&str) -> bool) -> Result<(), Err
         let path = entry.path();
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if target(&name).is_some() && path.is_file() && is_swept(&name) {
+        if target(&name).is_some_and(&is_swept)
+            && path.symlink_metadata().is_ok_and(|found| found.is_file())
+            && let Some(_held) = abandoned(&path)
+        {
             remove(&path)?;
         }
     }
@@ -112,9 +94,11 @@ fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether the process that made the temporary file or folder at `path` has ended.
-pub(crate) fn is_abandoned(path: &Path) -> bool {
-    cfg!(unix) && File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+/// The temporary file or folder at `path`, if the process that made it has ended. While
+/// it is held, no writer can take it for its own.
+pub(crate) fn abandoned(path: &Path) -> Option<File> {
+    let file = File::open(path).ok().filter(|_| cfg!(unix))?;
+    file.try_lock().is_ok().then_some(file)
 }
 
 /// Locks a new temporary file or folder at `path`, which shows others that its
@@ -140,16 +124,18 @@ fn target(name: &str) -> Option<&str> {
 }
 
 /// A temporary file in the folder of `path`, for a writer that needs a path of
-/// its own; give it to [`publish`] when it is complete. Dropped, it is deleted.
+/// its own; give it to [`publish`] when it is complete. Dropped, it is deleted;
+/// what killed writers of `path` left is deleted now.
 ///
 /// # Errors
 ///
 /// When the folder cannot be created or written.
 pub fn temporary_beside(path: &Path) -> Result<NamedTempFile, Error> {
     let folder = folder_of(path);
-    fs::create_dir_all(folder).map_err(Error::new("create the folder", folder))?;
+    create_folder(folder)?;
     let mut builder = Builder::new();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    sweep(folder, |target| target == name)?;
     let prefix = format!(".{name}.");
     builder.prefix(&prefix).suffix(SUFFIX);
     // tempfile makes private files; an output has the permissions of any other.
@@ -180,6 +166,18 @@ pub fn publish(temporary: NamedTempFile, path: &Path) -> Result<(), Error> {
     sync_folder(folder_of(path))
 }
 
+/// Creates a folder and its missing parents, for good.
+fn create_folder(folder: &Path) -> Result<(), Error> {
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|path| !path.exists())
+        .collect();
+    fs::create_dir_all(folder).map_err(Error::new("create the folder", folder))?;
+    missing
+        .into_iter()
+        .try_for_each(|made| sync_folder(folder_of(made)))
+}
+
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -187,7 +185,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes the rename itself durable; only Unix can open a folder.
+/// Makes what was renamed or made in a folder durable; only Unix can open one.
 fn sync_folder(folder: &Path) -> Result<(), Error> {
     if cfg!(unix) {
         fault::point()
@@ -219,21 +217,33 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    #[cfg(unix)]
     #[test]
-    fn sweep_deletes_what_killed_writers_of_the_path_left_and_nothing_else() {
+    fn next_write_deletes_what_killed_writers_of_the_path_left_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let [one, other] = ["a.bin", "b.bin"].map(|name| folder.path().join(name));
-        write_bytes(&one, b"x").unwrap();
-        for path in [&one, &other] {
+        for path in [&one, &one, &other] {
             temporary_beside(path).unwrap().keep().unwrap();
         }
         let files = || fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(files(), 3);
-        sweep(&one).unwrap();
+        write_bytes(&one, b"x").unwrap();
         assert_eq!(files(), 2);
-        sweep_folder(folder.path()).unwrap();
+        sweep_abandoned(folder.path()).unwrap();
         assert_eq!(files(), 1);
         assert!(one.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_writer_loses_its_file_to_those_that_sweep() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for name in ["a.bin", "b.bin"] {
+                let path = folder.path().join(name);
+                scope.spawn(move || (0..300).for_each(|_| write_bytes(&path, b"x").unwrap()));
+                scope.spawn(|| (0..300).for_each(|_| sweep_abandoned(folder.path()).unwrap()));
+            }
+        });
     }
 
     #[cfg(unix)]

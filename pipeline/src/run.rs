@@ -165,7 +165,6 @@ impl Pipeline {
             // Another run may have recorded stages until it let go.
             false => {
                 let lock = RunLock::take(&self.plan.output, options.wait)?;
-                artifact::sweep(&self.lock_path)?;
                 self.lock = Lock::read(&self.lock_path)?;
                 Some(lock)
             }
@@ -192,8 +191,6 @@ impl Pipeline {
                 fresh: options.fresh || reason == Reason::Forced,
                 interrupts: options.interrupts.clone(),
             };
-            let outputs = stage.action.outputs();
-            outputs.iter().try_for_each(|path| artifact::sweep(path))?;
             stages::run(&stage.action, &context)
                 .map_err(|error| error.context(format!("stage `{}` failed", stage.name)))?;
             self.lock.record(&self.plan, stage, &self.lock_path)?;
