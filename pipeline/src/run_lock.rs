@@ -80,6 +80,11 @@ impl Drop for RunLock {
 /// The locked file, or `None` where its folder has just been deleted.
 fn open_locked(folder: &Path, path: &Path, wait: bool) -> Result<Option<File>, Error> {
     fs::create_dir_all(folder).map_err(artifact::Error::new("create the folder", folder))?;
+    // A link would have this run write into whatever it points to.
+    if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+        let problem = std::io::Error::other("it is not a plain file; delete it");
+        return Err(artifact::Error::new("take for a lock", path)(problem).into());
+    }
     let opened = OpenOptions::new()
         .read(true)
         .write(true)
@@ -160,6 +165,17 @@ mod tests {
         fs::write(results.join("model.onnx"), "x").unwrap();
         drop(lock);
         assert_eq!(fs::read_dir(&results).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn link_in_the_place_of_the_lock_is_refused_and_its_target_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("notes.txt");
+        fs::write(&target, "mine").unwrap();
+        std::os::unix::fs::symlink(&target, folder.path().join(FILE)).unwrap();
+        assert!(RunLock::take(folder.path(), false).is_err());
+        assert_eq!(fs::read_to_string(target).unwrap(), "mine");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A checkpoint is one tar file, `checkpoints/step-00001200.tar`: `state.cbor`
 //! (RFC 8949: its numbers come back to the last bit) and, as burnpack and
 //! safetensors, the network, the optimizer and the best weights so far.
-//! `state.cbor` holds the SHA-256 of the others.
+//! `state.cbor` holds the SHA-256 of the others, and `state.sha256` its own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,6 +20,7 @@ use crate::progress::Progress;
 /// Folder of the checkpoints, in that of the results.
 const FOLDER: &str = "checkpoints";
 const STATE: &str = "state.cbor";
+const STATE_DIGEST: &str = "state.sha256";
 const NETWORK: &str = "network.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
 const BEST: &str = "best.safetensors";
@@ -30,6 +31,9 @@ const LARGEST_PART: u64 = 1 << 31;
 
 /// The largest `state.cbor`: a hundred thousand epochs.
 const LARGEST_STATE: u64 = 1 << 26;
+
+/// The largest description of what is trained, in bytes of its JSON.
+const LARGEST_IDENTITY: usize = 1 << 20;
 
 /// Where a training stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +75,9 @@ pub enum CheckpointError {
     /// The state is not what it should be.
     #[error("`{STATE}` is damaged: {0}")]
     State(String),
+    /// No training of these settings comes so far.
+    #[error("`{STATE}` tells of steps and epochs that this training does not have")]
+    Impossible,
     /// A part has not the SHA-256 that the state says.
     #[error("`{0}` is not what was saved")]
     Altered(&'static str),
@@ -79,7 +86,8 @@ pub enum CheckpointError {
 /// `state.cbor`.
 #[derive(Deserialize, Serialize)]
 struct State {
-    identity: Value,
+    /// JSON, whose size says what its values may take.
+    identity: String,
     progress: Progress,
     parts: BTreeMap<String, Sha256>,
 }
@@ -109,7 +117,7 @@ impl Checkpoint {
                 .filter_map(|(name, part)| Some((*name, (*part)?)))
         };
         let state = State {
-            identity: self.identity.clone(),
+            identity: self.identity.to_string(),
             progress: self.progress.clone(),
             parts: parts()
                 .map(|(name, part)| (name.to_owned(), Sha256::of_bytes(part)))
@@ -119,31 +127,45 @@ impl Checkpoint {
         let mut bytes = Vec::new();
         ciborium::into_writer(&state, &mut bytes).map_err(io::Error::other)?;
         append(&mut archive, STATE, &bytes)?;
+        let digest = Sha256::of_bytes(&bytes).to_string();
+        append(&mut archive, STATE_DIGEST, digest.as_bytes())?;
         for (name, part) in parts() {
             append(&mut archive, name, part)?;
         }
         archive.finish()
     }
 
-    /// The newest checkpoint that is whole, and the newer ones that are not,
-    /// each with the reason.
-    pub(crate) fn latest(results: &Path) -> (Option<Self>, Vec<(PathBuf, CheckpointError)>) {
+    /// The newest checkpoint that is whole and sensible by `check`. Newer ones that are not are
+    /// set aside, under another name, and told with the reason.
+    pub(crate) fn latest(
+        results: &Path,
+        check: impl Fn(&Self) -> Result<(), CheckpointError>,
+    ) -> Result<(Option<Self>, Vec<(PathBuf, CheckpointError)>), Error> {
         let mut damaged = Vec::new();
         for path in saved(&results.join(FOLDER)).into_iter().rev() {
-            match Self::read(&path) {
-                Ok(checkpoint) => return (Some(checkpoint), damaged),
-                Err(error) => damaged.push((path, error)),
+            // What cannot be opened may be whole.
+            let file = fs::File::open(&path).map_err(artifact::Error::new("open", &path))?;
+            let read = Self::read(file);
+            match read.and_then(|found| check(&found).map(|()| found)) {
+                Ok(checkpoint) => return Ok((Some(checkpoint), damaged)),
+                Err(error) => damaged.push((set_aside(&path)?, error)),
             }
         }
-        (None, damaged)
+        Ok((None, damaged))
     }
 
-    fn read(path: &Path) -> Result<Self, CheckpointError> {
-        let mut parts = read_parts(path)?;
+    fn read(file: fs::File) -> Result<Self, CheckpointError> {
+        let mut parts = read_parts(file)?;
         let mut take = |name: &'static str| parts.remove(name);
         let state = take(STATE).ok_or(CheckpointError::Missing(STATE))?;
+        let digest = take(STATE_DIGEST).ok_or(CheckpointError::Missing(STATE_DIGEST))?;
+        // Fuzzing shall come further than to the digest.
+        if !cfg!(fuzzing) && digest != Sha256::of_bytes(&state).to_string().as_bytes() {
+            return Err(CheckpointError::Altered(STATE));
+        }
         let state: State = ciborium::from_reader(state.as_slice())
             .map_err(|error| CheckpointError::State(error.to_string()))?;
+        let identity = parse_identity(&state.identity)?;
         let mut checked = |name| match (take(name), state.parts.get(name)) {
             (Some(part), Some(digest)) if Sha256::of_bytes(&part) == *digest => Ok(Some(part)),
             (Some(_), _) => Err(CheckpointError::Altered(name)),
@@ -154,14 +176,14 @@ impl Checkpoint {
             network: checked(NETWORK)?.ok_or(CheckpointError::Missing(NETWORK))?,
             optimizer: checked(OPTIMIZER)?.ok_or(CheckpointError::Missing(OPTIMIZER))?,
             best: checked(BEST)?,
-            identity: state.identity,
+            identity,
             progress: state.progress,
         })
     }
 
     /// Deletes what a writer that was killed left.
     pub(crate) fn sweep(results: &Path) -> Result<(), Error> {
-        Ok(artifact::sweep_folder(&results.join(FOLDER))?)
+        Ok(artifact::sweep_abandoned(&results.join(FOLDER))?)
     }
 
     /// Deletes all checkpoints.
@@ -182,12 +204,28 @@ impl Checkpoint {
 ///
 /// What is wrong with it.
 pub fn check_checkpoint(path: &Path) -> Result<(), CheckpointError> {
-    Checkpoint::read(path).map(|_| ())
+    Checkpoint::read(fs::File::open(path)?).map(|_| ())
 }
 
-/// The parts of the archive at `path`, by name.
-fn read_parts(path: &Path) -> Result<BTreeMap<&'static str, Vec<u8>>, CheckpointError> {
-    let file = fs::File::open(path)?;
+fn parse_identity(text: &str) -> Result<Value, CheckpointError> {
+    if text.len() > LARGEST_IDENTITY {
+        return Err(CheckpointError::State(format!(
+            "what is trained takes {} bytes, the most is {LARGEST_IDENTITY}",
+            text.len()
+        )));
+    }
+    serde_json::from_str(text).map_err(|error| CheckpointError::State(error.to_string()))
+}
+
+/// Renames a checkpoint, so that none is lost and none is in the way; its new name.
+fn set_aside(path: &Path) -> Result<PathBuf, Error> {
+    let aside = path.with_extension("tar.damaged");
+    fs::rename(path, &aside).map_err(artifact::Error::new("set aside", path))?;
+    Ok(aside)
+}
+
+/// The parts of the archive, by name.
+fn read_parts(file: fs::File) -> Result<BTreeMap<&'static str, Vec<u8>>, CheckpointError> {
     let bytes = file.metadata()?.len();
     let mut archive = tar::Archive::new(file);
     let mut parts = BTreeMap::new();
@@ -207,7 +245,7 @@ fn read_part(
     bytes: u64,
 ) -> Result<(&'static str, Vec<u8>), CheckpointError> {
     let path = entry.path()?.into_owned();
-    let known = [STATE, NETWORK, OPTIMIZER, BEST].into_iter();
+    let known = [STATE, STATE_DIGEST, NETWORK, OPTIMIZER, BEST];
     let name = known.into_iter().find(|name| path == Path::new(name));
     let name = name
         .filter(|_| entry.header().entry_type().is_file())
@@ -245,7 +283,8 @@ fn saved(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> = paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "tar"))
         .collect();
-    paths.sort();
+    // Names of more digits are those of later steps.
+    paths.sort_by(|a, b| (a.as_os_str().len(), a).cmp(&(b.as_os_str().len(), b)));
     paths
 }
 
@@ -301,28 +340,72 @@ mod tests {
         let files = saved(&folder.path().join(FOLDER));
         assert_eq!(files.len(), 2);
         let latest = || {
-            let (found, damaged) = Checkpoint::latest(folder.path());
+            let (found, damaged) = Checkpoint::latest(folder.path(), |_| Ok(())).unwrap();
             let paths: Vec<PathBuf> = damaged.into_iter().map(|(path, _)| path).collect();
             (found, paths)
         };
         assert_eq!(latest(), (Some(checkpoint(1000)), vec![]));
 
         let whole = fs::read(&files[1]).unwrap();
-        for damaged in [&whole[..700], &[whole.as_slice(), b"x"].concat()[3..], b""] {
+        let flipped = |part: &str| {
+            let mut flipped = whole.clone();
+            let mut names = whole.windows(part.len());
+            flipped[names.position(|name| name == part.as_bytes()).unwrap() + 520] ^= 1;
+            flipped
+        };
+        let mut longer = whole.clone();
+        longer.push(b'x');
+        for damaged in [
+            &whole[..700],
+            &longer[3..],
+            b"",
+            &flipped(STATE),
+            &flipped(STATE_DIGEST),
+        ] {
             fs::write(&files[1], damaged).unwrap();
-            assert_eq!(latest(), (Some(checkpoint(900)), vec![files[1].clone()]));
+            let aside = files[1].with_extension("tar.damaged");
+            assert_eq!(latest(), (Some(checkpoint(900)), vec![aside.clone()]));
+            assert_eq!(fs::read(aside).unwrap(), *damaged);
         }
-        // One bit of the optimizer.
-        let mut flipped = whole.clone();
-        let at = whole
-            .windows(OPTIMIZER.len())
-            .rposition(|name| name == OPTIMIZER.as_bytes());
-        flipped[at.unwrap() + 512] ^= 1;
-        fs::write(&files[1], flipped).unwrap();
-        assert_eq!(latest().0, Some(checkpoint(900)));
 
         Checkpoint::clear(folder.path()).unwrap();
         assert_eq!(latest(), (None, vec![]));
+    }
+
+    #[test]
+    fn later_steps_have_longer_names() {
+        let folder = tempfile::tempdir().unwrap();
+        for steps in [99_999_999, 100_000_000] {
+            checkpoint(steps).save(folder.path(), 2).unwrap();
+        }
+        let (latest, _) = Checkpoint::latest(folder.path(), |_| Ok(())).unwrap();
+        assert_eq!(latest.unwrap().progress.steps, 100_000_000);
+    }
+
+    #[test]
+    fn checkpoint_without_sense_gives_way_to_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        for steps in [5, 900] {
+            checkpoint(steps).save(folder.path(), 2).unwrap();
+        }
+        let check = |found: &Checkpoint| match found.progress.steps {
+            900 => Err(CheckpointError::Impossible),
+            _ => Ok(()),
+        };
+        let (found, damaged) = Checkpoint::latest(folder.path(), check).unwrap();
+        assert_eq!(found.unwrap().progress.steps, 5);
+        assert_eq!(damaged.len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn checkpoint_that_cannot_be_opened_is_an_error_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        checkpoint(5).save(folder.path(), 2).unwrap();
+        let loop_to_itself = folder.path().join(FOLDER).join("step-00000009.tar");
+        std::os::unix::fs::symlink(&loop_to_itself, &loop_to_itself).unwrap();
+        assert!(Checkpoint::latest(folder.path(), |_| Ok(())).is_err());
+        assert!(loop_to_itself.symlink_metadata().is_ok());
     }
 
     #[test]

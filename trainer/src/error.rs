@@ -64,7 +64,8 @@ pub enum Error {
     },
     /// The training was asked to stop; it goes on from its checkpoint.
     #[error(
-        "interrupted in epoch {epoch} after {steps} steps of it; the same command goes on from there"
+        "interrupted in epoch {epoch} after {steps} steps of it; the same command, without `--force` or \
+         `--fresh`, goes on from there"
     )]
     Interrupted {
         /// Epoch, counted from 1.

@@ -28,6 +28,23 @@ impl Progress {
         self.epochs.len() + 1
     }
 
+    /// Whether a training of so many epochs and steps in each can have come so far.
+    pub(crate) fn is_of(&self, epochs: usize, steps_in_each: usize) -> bool {
+        let done = self.epochs.len();
+        let steps = done
+            .checked_mul(steps_in_each)
+            .and_then(|steps| steps.checked_add(self.steps_in_epoch));
+        let more = if self.finished {
+            done > 0 && self.steps_in_epoch == 0
+        } else {
+            done < epochs
+        };
+        more && done <= epochs
+            && self.steps_in_epoch <= steps_in_each
+            && steps.is_some_and(|steps| steps as u64 == self.steps)
+            && self.best.map_or(done == 0, |best| best < done)
+    }
+
     /// Whether the validation loss has not fallen for `patience` epochs.
     pub(crate) fn stagnates(&self, patience: usize) -> bool {
         let losses = self.epochs.iter().map(|epoch| epoch.validation_loss);
@@ -74,6 +91,29 @@ impl Mean {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn progress_of_no_such_training_is_seen() {
+        let progress = Progress {
+            steps: 25,
+            steps_in_epoch: 5,
+            epochs: vec![EpochRecord::default(); 2],
+            best: Some(1),
+            ..Progress::default()
+        };
+        assert!(progress.is_of(3, 10));
+        assert!(!progress.is_of(2, 10) && !progress.is_of(3, 11) && !progress.is_of(3, 4));
+        let changed = |change: fn(&mut Progress)| {
+            let mut changed = progress.clone();
+            change(&mut changed);
+            changed.is_of(3, 10)
+        };
+        assert!(!changed(|progress| progress.best = Some(2)));
+        assert!(!changed(|progress| progress.best = None));
+        assert!(!changed(|progress| progress.steps = u64::MAX));
+        assert!(!changed(|progress| progress.steps_in_epoch = usize::MAX));
+        assert!(!changed(|progress| progress.finished = true));
+    }
 
     #[test]
     fn training_stagnates_after_patience_epochs_without_a_lower_loss() {

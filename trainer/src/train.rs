@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::checkpoint::{Checkpoint, differences};
+use crate::checkpoint::{Checkpoint, CheckpointError, differences};
 use crate::classifier::Classifier;
 use crate::device::{self, DeviceName};
 use crate::history::{self, EpochRecord, Timing};
@@ -121,10 +121,9 @@ pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
         "dataset": job.dataset,
         "training": job.description,
     });
-    artifact::sweep_folder(job.folder)?;
     Checkpoint::sweep(job.folder)?;
-    let start = start(job, &identity)?;
     let (train, validation) = batches(job, &device);
+    let start = start(job, &identity, train.steps())?;
     let (train_images, validation_images) = (loader_len(&train), loader_len(&validation));
 
     let Trained {
@@ -166,17 +165,28 @@ pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
 
 /// The checkpoint to go on from; those of a training that ended and differs
 /// are deleted.
-fn start(job: &Job<'_>, identity: &Value) -> Result<Option<Checkpoint>, Error> {
-    let (found, damaged) = match job.fresh {
-        true => (None, Vec::new()),
-        false => Checkpoint::latest(job.folder),
+fn start(
+    job: &Job<'_>,
+    identity: &Value,
+    steps_per_epoch: usize,
+) -> Result<Option<Checkpoint>, Error> {
+    if job.fresh {
+        Checkpoint::clear(job.folder)?;
+        return Ok(None);
+    }
+    let check = |found: &Checkpoint| {
+        let possible = found.progress.is_of(job.settings.epochs, steps_per_epoch);
+        match found.identity != *identity || possible {
+            true => Ok(()),
+            false => Err(CheckpointError::Impossible),
+        }
     };
+    let (found, damaged) = Checkpoint::latest(job.folder, check)?;
     for (path, problem) in damaged {
         let path = path.display();
-        message!("  note: {path} is damaged ({problem}); an older one is used");
+        message!("  note: a damaged checkpoint is kept as {path}: {problem}");
     }
     let Some(checkpoint) = found else {
-        Checkpoint::clear(job.folder)?;
         return Ok(None);
     };
     let differences = differences(&checkpoint.identity, identity);

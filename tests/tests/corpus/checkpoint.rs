@@ -24,7 +24,7 @@ fn state() -> Value {
         .collect();
     let mean = json!({ "sum": 0.5, "count": 1 });
     json!({
-        "identity": { "seed": 1 },
+        "identity": "{\"seed\":1}",
         "progress": {
             "steps": 3,
             "steps_in_epoch": 3,
@@ -54,16 +54,21 @@ fn entry(archive: &mut Builder<Vec<u8>>, name: &str, kind: EntryType, size: u64,
     archive.append(&header, content).unwrap();
 }
 
+/// Parts, with the digest of the state behind it.
 fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = Builder::new(Vec::new());
-    for (name, part) in parts {
-        entry(
-            &mut archive,
-            name,
-            EntryType::Regular,
-            part.len() as u64,
-            part,
-        );
+    let mut add = |name: &str, part: &[u8]| {
+        let size = part.len() as u64;
+        entry(&mut archive, name, EntryType::Regular, size, part);
+    };
+    for (index, (name, part)) in parts.iter().enumerate() {
+        add(name, part);
+        if index == 0 && *name == "state.cbor" {
+            add(
+                "state.sha256",
+                Sha256::of_bytes(part).to_string().as_bytes(),
+            );
+        }
     }
     archive.into_inner().unwrap()
 }
@@ -93,7 +98,8 @@ fn seed() -> Vec<u8> {
 pub fn cases() -> Vec<Case> {
     let whole = seed();
     let state = cbor(&state());
-    let network = 512 + state.len().next_multiple_of(512);
+    // Behind the state and its digest, each with a header.
+    let network = 512 + state.len().next_multiple_of(512) + 1024;
     let set = |at: usize, byte: u8| changed(&whole, |file| file[at] ^= byte);
     let without = |index: usize| {
         let mut parts = vec![("state.cbor", state.as_slice()), NETWORK, OPTIMIZER, BEST];
@@ -106,7 +112,14 @@ pub fn cases() -> Vec<Case> {
         let parts = [NETWORK, OPTIMIZER, BEST].map(|old| if old.0 == part.0 { part } else { old });
         archive(&[&[("state.cbor", state.as_slice())][..], &parts].concat())
     };
+    let altered = changed(&whole, |file| file[512 + state.len() / 2] ^= 1);
     let mut cases = vec![
+        case(
+            "one bit of the state",
+            altered,
+            "Altered",
+            "`state.cbor` is not what was saved",
+        ),
         case("empty", b"", "Missing", "`state.cbor` is missing"),
         case("zeros", vec![0; 2048], "Missing", "`state.cbor` is missing"),
         case("text", "weights ".repeat(100), "Read", "cannot be read"),
@@ -147,6 +160,12 @@ pub fn cases() -> Vec<Case> {
             without(0),
             "Missing",
             "`state.cbor` is missing",
+        ),
+        case(
+            "without the state's digest",
+            [&whole[..network - 1024], &whole[network..]].concat(),
+            "Missing",
+            "`state.sha256` is missing",
         ),
         case(
             "without the network",
@@ -260,6 +279,12 @@ pub fn cases() -> Vec<Case> {
         ));
     }
     for (place, value) in [
+        ("/identity", json!({ "seed": 1 })),
+        ("/identity", json!("{")),
+        (
+            "/identity",
+            json!(format!("[{}0]", "{\"\":0},".repeat(200_000))),
+        ),
         ("/progress", json!(null)),
         ("/progress/steps", json!(-1)),
         ("/progress/steps", json!(1.5)),
@@ -271,7 +296,7 @@ pub fn cases() -> Vec<Case> {
         ("/parts/network.bpk", json!("abc")),
         ("/parts/network.bpk", json!(null)),
     ] {
-        let name = format!("{place} is {value}");
+        let name: String = format!("{place} is {value}").chars().take(60).collect();
         cases.push(case(
             name,
             with(place, value),
