@@ -1,7 +1,6 @@
 //! SHA-256 (FIPS 180-4) of files and bytes, written as 64 hexadecimal digits.
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
@@ -9,7 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use crate::Error;
+use crate::{Error, open_regular};
 
 /// A SHA-256 digest; displayed, parsed and serialized as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,13 +42,13 @@ impl Sha256 {
         }
     }
 
-    /// The digest of the file at `path`.
+    /// The digest of the regular file at `path`.
     ///
     /// # Errors
     ///
     /// When the file cannot be read.
     pub fn of_file(path: &Path) -> Result<Self, Error> {
-        File::open(path)
+        open_regular(path)
             .and_then(Self::of_reader)
             .map_err(Error::new("read", path))
     }

@@ -12,7 +12,7 @@ mod scratch;
 mod write;
 
 pub use digest::{InvalidDigest, Sha256};
-pub use read::read_at_most;
+pub use read::{open_regular, read_at_most};
 pub use scratch::Scratch;
 pub use write::{publish, sweep_abandoned, temporary_beside, write, write_bytes, write_json};
 

@@ -1,20 +1,43 @@
 //! Reading files that nobody has vouched for.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use crate::Error;
 
-/// Reads the file at `path`, which may have up to `limit` bytes; no more memory
-/// is taken, be it longer or, as a pipe or a device, without end.
+/// Opens the file at `path`, which must be a regular one: to open a pipe that
+/// nobody writes takes forever, and devices have no end.
 ///
 /// # Errors
 ///
-/// When the file cannot be read; with [`ErrorKind::FileTooLarge`] when it has
-/// more bytes.
+/// When it cannot be opened or is anything else.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    expect_regular(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    // It may have been exchanged in between.
+    expect_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn expect_regular(found: &Metadata) -> io::Result<()> {
+    let (kind, reason) = match (found.is_file(), found.is_dir()) {
+        (true, _) => return Ok(()),
+        (_, true) => (ErrorKind::IsADirectory, "it is a folder"),
+        _ => (ErrorKind::InvalidInput, "it is no regular file"),
+    };
+    Err(io::Error::new(kind, reason))
+}
+
+/// Reads the regular file at `path`, which may have up to `limit` bytes; no more
+/// memory is taken, even if it grows meanwhile.
+///
+/// # Errors
+///
+/// When the file cannot be read or is no regular one; with
+/// [`ErrorKind::FileTooLarge`] when it has more bytes.
 pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
-    File::open(path)
+    open_regular(path)
         .and_then(|file| read_up_to(file, limit))
         .map_err(Error::new("read", path))
 }
@@ -50,10 +73,21 @@ mod tests {
         assert_eq!(error.source.kind(), ErrorKind::FileTooLarge);
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     #[test]
-    fn device_without_end_is_refused() {
-        let error = read_at_most(Path::new("/dev/zero"), 1 << 16).unwrap_err();
-        assert_eq!(error.source.kind(), ErrorKind::FileTooLarge);
+    fn pipes_devices_and_folders_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for (path, reason) in [
+            (pipe.as_path(), "no regular file"),
+            (Path::new("/dev/zero"), "no regular file"),
+            (folder.path(), "a folder"),
+        ] {
+            let error = read_at_most(path, 1 << 16).unwrap_err();
+            assert!(error.to_string().ends_with(reason), "{error}");
+        }
+        assert!(crate::Sha256::of_file(&pipe).is_err());
     }
 }

@@ -6,7 +6,6 @@
 //! Files are not trusted: a file's length is held against the record's before
 //! memory is taken for it, and never more than [`MAX_BATCH_BYTES`] is.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -137,7 +136,7 @@ fn check_length(bytes: u64) -> Result<(), CifarError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let file = File::open(path).map_err(artifact::Error::new("open", path))?;
+    let file = artifact::open_regular(path).map_err(artifact::Error::new("open", path))?;
     let length = file
         .metadata()
         .map_err(artifact::Error::new("read", path))?

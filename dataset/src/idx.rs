@@ -170,7 +170,7 @@ pub(crate) fn is_gzip(reader: &mut impl BufRead) -> io::Result<bool> {
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    Ok(File::open(path).map_err(artifact::Error::new("open", path))?)
+    Ok(artifact::open_regular(path).map_err(artifact::Error::new("open", path))?)
 }
 
 fn decode_raw(reader: &mut impl Read, length: Length, rank: usize) -> Result<Idx, IdxError> {

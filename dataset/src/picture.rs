@@ -4,7 +4,6 @@
 //! [`MAX_FILE`], sides up to [`MAX_SIDE`] and decoded pixels up to [`MAX_DECODED`];
 //! sizes are checked before anything is allocated for them.
 
-use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -60,7 +59,7 @@ pub enum PictureProblem {
 ///
 /// When the file cannot be read, is too large, or holds no picture.
 pub fn open(path: &Path) -> Result<DynamicImage, PictureError> {
-    let read = || decode(&read_bounded(File::open(path)?)?);
+    let read = || decode(&read_bounded(artifact::open_regular(path)?)?);
     read().map_err(|problem| PictureError {
         path: path.to_owned(),
         problem,

@@ -1,6 +1,5 @@
 //! Reading a model from untrusted bytes.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -79,9 +78,9 @@ fn parse(bytes: Bytes) -> Result<ModelProto, Invalid> {
     Ok(ModelProto::decode(bytes)?)
 }
 
-/// The file's bytes; the limit holds for pipes and growing files too.
+/// The file's bytes; the limit holds for growing files too.
 fn read_limited(path: &Path) -> Result<Vec<u8>, Error> {
-    let file = File::open(path).map_err(artifact::Error::new("open", path))?;
+    let file = artifact::open_regular(path).map_err(artifact::Error::new("open", path))?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
     if bytes > MAX_BYTES {
         return Err(Error::invalid(path)(Invalid::TooLarge { bytes }));

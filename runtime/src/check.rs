@@ -26,7 +26,8 @@ pub struct Files {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// The weights in the model itself.
+    /// The weights in the model itself: the initializers of its graph, and not the
+    /// constants in its nodes, subgraphs and functions.
     Initializers,
     /// The file of weights.
     Weights,

@@ -431,6 +431,37 @@ fn python_files_beside_the_model_are_not_run() {
     }
 }
 
+/// A pipe would be waited for without end.
+#[cfg(unix)]
+#[test]
+fn pipes_in_the_place_of_files_are_refused() {
+    let files = Files::new();
+    let pipe = files.path("pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let model = files.model(&any_model());
+    let key = fixture().join("../../../signing/fixtures/public.pem");
+    let limit = std::time::Duration::from_secs(60);
+    let mut inspect = runtime();
+    inspect.arg("inspect").arg(&pipe);
+    let mut predict = runtime();
+    predict.arg("predict").arg(&model).arg(&pipe);
+    predict.arg("--ort-lib").arg(library_path());
+    let mut by_key = runtime();
+    by_key.arg("verify-signature").arg(&model);
+    by_key.arg("--key").arg(&pipe);
+    let mut by_signature = runtime();
+    by_signature.arg("verify-signature").arg(&model);
+    by_signature
+        .arg("--key")
+        .arg(&key)
+        .arg("--signature")
+        .arg(&pipe);
+    for mut command in [inspect, predict, by_key, by_signature] {
+        refuses(command.timeout(limit), &["pipe.png", "no regular file"]);
+    }
+}
+
 #[test]
 fn inspect_shows_what_is_in_the_model() {
     let files = Files::new();

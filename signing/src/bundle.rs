@@ -43,8 +43,9 @@ struct Json {
 #[serde(rename_all = "camelCase")]
 struct VerificationMaterial {
     public_key: KeyIdentifier,
-    #[serde(default)]
-    tlog_entries: Vec<serde_json::Value>,
+    /// None are written, and those of others passed over, whatever they are.
+    #[serde(skip_deserializing)]
+    tlog_entries: [(); 0],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -148,7 +149,7 @@ impl Bundle {
                 public_key: KeyIdentifier {
                     hint: self.key.clone(),
                 },
-                tlog_entries: Vec::new(),
+                tlog_entries: [],
             },
             dsse_envelope: Envelope {
                 payload: STANDARD.encode(&self.payload),

@@ -1,7 +1,6 @@
 //! Keys for ECDSA on the curve P-256, as PEM.
 
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -110,7 +109,7 @@ fn parse<T>(path: &Path, parse: impl Fn(&str) -> Result<T, KeyProblem>) -> Resul
 /// The content of a file that has no more than `limit` bytes.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    File::open(path)
+    artifact::open_regular(path)
         .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
         .map_err(artifact::Error::new("read", path))?;
     if bytes.len() as u64 > limit {

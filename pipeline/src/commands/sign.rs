@@ -10,7 +10,7 @@ use signing::{PrivateKey, sign};
 /// Sign a model with a key of your own (OpenSSF model signing)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The model: a file, or a folder with all its files
+    /// The model: a file, or a folder with all its files but git's own
     #[arg(value_name = "MODEL.onnx")]
     model: PathBuf,
     /// Your private key on the curve P-256, in PEM

@@ -12,7 +12,7 @@ pub(crate) struct Args {
     /// The model
     #[arg(value_name = "MODEL.onnx")]
     model: PathBuf,
-    /// Compare the SHA-256 in the metadata with the weights in the model, and with the files given
+    /// Compare the SHA-256 in the metadata with the graph's initializers, and with the files given; constants within nodes have none
     #[arg(long)]
     check: bool,
     /// The file of weights that the model was made from

@@ -10,7 +10,7 @@ use signing::{Bundle, PublicKey, Resource, verify};
 /// Check that a model is what the owner of a key signed (OpenSSF model signing)
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The model: a file, or a folder with all its files
+    /// The model: a file, or a folder with all its files but git's own
     #[arg(value_name = "MODEL.onnx")]
     model: PathBuf,
     /// The signature [default: MODEL.onnx.sig]

@@ -31,6 +31,9 @@ pub fn cases() -> Vec<Case> {
     let bundle: Value = serde_json::from_slice(SEED).unwrap();
     let lists = format!(r#""tlogEntries":{}"#, "[".repeat(100_000));
     let deep = bundle.to_string().replace(r#""tlogEntries":[]"#, &lists);
+    let objects = format!(r#""tlogEntries":[{}0]"#, r#"{"":0},"#.repeat(150_000));
+    let unsigned = String::from_utf8(with(sig, json!(""))).unwrap();
+    let entries = unsigned.replace(r#""tlogEntries":[]"#, &objects);
     let signature = bundle["dsseEnvelope"]["signatures"][0].clone();
     vec![
         case("empty", b"", "Json", "EOF"),
@@ -39,7 +42,8 @@ pub fn cases() -> Vec<Case> {
         case("a list", b"[]", "Json", "expected struct"),
         case("a number", b"1e999", "Json", "number out of range"),
         case("no UTF-8", b"{\"mediaType\": \"\xff\"", "Json", "unicode"),
-        case("lists within lists", deep, "Json", "recursion"),
+        case("lists within lists", deep, "Json", "expected value"),
+        case("a megabyte of others' fields", entries, "Der", "no ECDSA"),
         case(
             "bytes behind it",
             [SEED, b"{}"].concat(),
