@@ -6,8 +6,8 @@ use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use crate::Fit;
 use crate::picture::grey;
 
-/// The pixels of `picture` as `shape` [channels, height, width], row-major:
-/// [`grey`] with one channel, else red, green and blue.
+/// The pixels of `picture`, which has 8 bits, as `shape` [channels, height, width],
+/// row-major: [`grey`] with one channel, else red, green and blue.
 ///
 /// # Panics
 ///
@@ -15,15 +15,16 @@ use crate::picture::grey;
 pub fn fitted_pixels(picture: &DynamicImage, shape: [usize; 3], fit: Fit) -> Vec<u8> {
     let [channels, height, width] = shape;
     assert!(channels == 1 || channels == 3, "channels of a picture");
-    // Fewer channels first, so that there is less to resize.
+    let (width, height) = (width as u32, height as u32);
     if channels == 1 {
-        let shades = DynamicImage::ImageLuma8(grey(picture));
-        return fitted(shades, width as u32, height as u32, fit)
-            .into_luma8()
-            .into_raw();
+        // Fewer channels first, so that there is less to resize.
+        let resized = match picture {
+            DynamicImage::ImageLuma8(_) => fitted(picture, width, height, fit),
+            colours => fitted(&grey(colours).into(), width, height, fit),
+        };
+        return resized.into_luma8().into_raw();
     }
-    let colour = DynamicImage::ImageRgb8(picture.to_rgb8());
-    let resized = fitted(colour, width as u32, height as u32, fit).into_rgb8();
+    let resized = fitted(picture, width, height, fit).into_rgb8();
     let plane = |channel: usize| resized.pixels().map(move |pixel| pixel.0[channel]);
     (0..3).flat_map(plane).collect()
 }
@@ -48,9 +49,9 @@ pub fn as_picture(pixels: &[u8], shape: [usize; 3]) -> DynamicImage {
     RgbImage::from_fn(size.0, size.1, at).into()
 }
 
-fn fitted(picture: DynamicImage, width: u32, height: u32, fit: Fit) -> DynamicImage {
+fn fitted(picture: &DynamicImage, width: u32, height: u32, fit: Fit) -> DynamicImage {
     if (picture.width(), picture.height()) == (width, height) {
-        return picture;
+        return picture.clone();
     }
     // Triangle: bilinear, over all pixels that become one.
     match fit {

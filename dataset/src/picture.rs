@@ -4,6 +4,7 @@
 //! [`MAX_FILE`], sides up to [`MAX_SIDE`] and decoded pixels up to [`MAX_DECODED`];
 //! sizes are checked before anything is allocated for them.
 
+use std::borrow::Cow;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
@@ -80,8 +81,9 @@ pub fn read_bounded(reader: impl Read) -> Result<Vec<u8>, PictureProblem> {
     Ok(bytes)
 }
 
-/// The picture that `bytes` hold: upright, as its EXIF orientation says, and
-/// without transparency, as if it lay on white paper.
+/// The picture that `bytes` hold: in 8 bits, grey or RGB; upright, as its EXIF
+/// orientation says; and without transparency, as if it lay on white paper. It takes
+/// no more than twice [`MAX_DECODED`] meanwhile.
 ///
 /// # Errors
 ///
@@ -136,20 +138,36 @@ fn problem(error: image::ImageError) -> PictureProblem {
     }
 }
 
-/// Lays a picture with transparency on white.
+/// The picture in 8 bits, what is transparent of it on white.
 fn on_paper(picture: DynamicImage) -> DynamicImage {
-    if !picture.color().has_alpha() {
-        return picture;
+    match (picture.color().has_color(), picture.color().has_alpha()) {
+        (false, false) => picture.into_luma8().into(),
+        (true, false) => picture.into_rgb8().into(),
+        (false, true) => {
+            let drawn = picture.into_luma_alpha8();
+            let mut paper = GrayImage::new(drawn.width(), drawn.height());
+            for (out, pixel) in paper.pixels_mut().zip(drawn.pixels()) {
+                let [grey, alpha] = pixel.0;
+                out.0 = [blend(grey, alpha)];
+            }
+            paper.into()
+        }
+        (true, true) => {
+            let drawn = picture.into_rgba8();
+            let mut paper = RgbImage::new(drawn.width(), drawn.height());
+            for (out, pixel) in paper.pixels_mut().zip(drawn.pixels()) {
+                let [red, green, blue, alpha] = pixel.0;
+                out.0 = [red, green, blue].map(|value| blend(value, alpha));
+            }
+            paper.into()
+        }
     }
-    let rgba = picture.into_rgba8();
-    let mut paper = RgbImage::new(rgba.width(), rgba.height());
-    for (out, pixel) in paper.pixels_mut().zip(rgba.pixels()) {
-        let [red, green, blue, alpha] = pixel.0.map(u32::from);
-        // Rounded; at most 255, as both parts add up to it.
-        let blend = |value: u32| ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
-        out.0 = [red, green, blue].map(blend);
-    }
-    paper.into()
+}
+
+/// `value` on white, rounded; at most 255, as both parts add up to it.
+fn blend(value: u8, alpha: u8) -> u8 {
+    let (value, alpha) = (u32::from(value), u32::from(alpha));
+    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
 }
 
 /// The picture in shades of grey: the luma of ITU-R BT.601,
@@ -158,7 +176,10 @@ pub fn grey(picture: &DynamicImage) -> GrayImage {
     if !picture.color().has_color() {
         return picture.to_luma8();
     }
-    let rgb = picture.to_rgb8();
+    let rgb = match picture.as_rgb8() {
+        Some(rgb) => Cow::Borrowed(rgb),
+        None => Cow::Owned(picture.to_rgb8()),
+    };
     let mut out = GrayImage::new(rgb.width(), rgb.height());
     for (out, pixel) in out.pixels_mut().zip(rgb.pixels()) {
         let [red, green, blue] = pixel.0.map(u32::from);
@@ -171,7 +192,7 @@ pub fn grey(picture: &DynamicImage) -> GrayImage {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use image::{Luma, Rgb, Rgba, RgbaImage};
+    use image::{GrayAlphaImage, Luma, Rgb, Rgba, RgbaImage};
     use proptest::prelude::*;
 
     const FORMATS: [ImageFormat; 3] = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP];
@@ -236,11 +257,35 @@ mod tests {
         }
     }
 
+    /// What is kept of a picture takes no more than its colours need.
+    #[test]
+    fn decoded_pictures_have_8_bits_and_colours_only_where_there_are_some() {
+        use DynamicImage as D;
+        for (grey, kind) in [
+            (true, D::new_luma8(2, 1)),
+            (true, D::new_luma16(2, 1)),
+            (true, D::new_luma_a8(2, 1)),
+            (true, D::new_luma_a16(2, 1)),
+            (false, D::new_rgb8(2, 1)),
+            (false, D::new_rgb16(2, 1)),
+            (false, D::new_rgba8(2, 1)),
+            (false, D::new_rgba16(2, 1)),
+        ] {
+            let channels = if grey { 1 } else { 3 };
+            let decoded = decode(&png(kind)).unwrap();
+            assert_eq!(decoded.color().channel_count(), channels);
+            assert_eq!(decoded.as_bytes().len(), usize::from(channels) * 2);
+        }
+    }
+
     #[test]
     fn transparent_pixels_are_paper() {
         let picture = RgbaImage::from_vec(3, 1, vec![0, 0, 0, 0, 9, 8, 7, 255, 0, 0, 0, 128]);
         let decoded = decode(&png(picture.unwrap())).unwrap().into_rgb8();
         assert_eq!(decoded.as_raw(), &[255, 255, 255, 9, 8, 7, 127, 127, 127],);
+        let picture = GrayAlphaImage::from_vec(3, 1, vec![0, 0, 9, 255, 0, 128]);
+        let decoded = decode(&png(picture.unwrap())).unwrap();
+        assert_eq!(decoded.as_bytes(), &[255, 9, 127]);
         let opaque = RgbaImage::from_pixel(1, 1, Rgba([1, 2, 3, 255]));
         assert_eq!(
             decode(&png(opaque)).unwrap().into_rgb8().as_raw(),

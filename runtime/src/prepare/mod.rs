@@ -82,7 +82,7 @@ impl Preparation {
     }
 }
 
-/// Makes `picture` into an image of shape `input` [channels, height, width].
+/// Makes `picture`, which has 8 bits, into an image of shape `input` [channels, height, width].
 ///
 /// # Errors
 ///
@@ -107,7 +107,7 @@ fn grey(
     preparation: Preparation,
 ) -> Result<Prepared, Error> {
     let size = size(input);
-    let inverted = is_inverted(&picture, preparation.invert);
+    let inverted = is_inverted(preparation.invert, || border_is_light(&picture));
     let centered = match preparation.center {
         Center::Yes => true,
         Center::No => false,
@@ -129,9 +129,10 @@ fn grey(
 }
 
 fn colours(picture: &DynamicImage, input: [usize; 3], invert: Invert) -> Prepared {
-    let inverted = is_inverted(&picture::grey(picture), invert);
+    let inverted = is_inverted(invert, || border_is_light(&picture::grey(picture)));
     let (width, height) = size(input);
-    let mut picture = imageops::resize(&picture.to_rgb8(), width, height, FilterType::Triangle);
+    let picture = picture.resize_exact(width, height, FilterType::Triangle);
+    let mut picture = picture.into_rgb8();
     if inverted {
         imageops::invert(&mut picture);
     }
@@ -149,11 +150,11 @@ fn size([_, height, width]: [usize; 3]) -> (u32, u32) {
     (width as u32, height as u32)
 }
 
-fn is_inverted(picture: &GrayImage, invert: Invert) -> bool {
+fn is_inverted(invert: Invert, is_paper: impl FnOnce() -> bool) -> bool {
     match invert {
         Invert::Yes => true,
         Invert::No => false,
-        Invert::Auto => border_is_light(picture),
+        Invert::Auto => is_paper(),
     }
 }
 
@@ -204,7 +205,7 @@ mod tests {
         for (paper, ink, expected) in [(255, 0, true), (0, 255, false), (120, 40, true)] {
             assert_eq!(border_is_light(&square(paper, ink)), expected);
         }
-        let forced = |invert| is_inverted(&square(0, 255), invert);
+        let forced = |invert| is_inverted(invert, || unreachable!());
         assert!(forced(Invert::Yes) && !forced(Invert::No));
     }
 

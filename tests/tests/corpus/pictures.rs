@@ -1,10 +1,13 @@
 //! Pictures, and CIFAR-10's files.
 
 use std::fs;
+use std::io::Write;
 
-use dataset::{cifar10, picture};
+use dataset::{Fit, cifar10, fitted_pixels, picture};
+use flate2::{Compression, write::ZlibEncoder};
 
-use crate::case::{Case, Format, case, changed};
+use crate::case::{self, Case, Format, case, changed};
+use crate::memory;
 
 /// The pixels, decoded and as they are handed on.
 const MEMORY: fn(usize) -> usize = |length| length + 2 * picture::MAX_DECODED as usize;
@@ -368,6 +371,48 @@ fn picture_files() {
         format.refuses(seed, Vec::new, picture::open);
     }
     format.refuses(PNG, pictures, picture::open);
+}
+
+/// A PNG of zeros with 256 MiB of pixels: its type of colours, the bits of a sample,
+/// the samples of a pixel.
+fn largest(colours: u8, bits: u8, samples: u32) -> Vec<u8> {
+    let pixel = samples * u32::from(bits) / 8;
+    let (width, height) = (picture::MAX_SIDE - 1, (picture::MAX_SIDE - 1) / pixel);
+    let mut zeros = ZlibEncoder::new(vec![], Compression::fast());
+    let row = vec![0; 1 + (width * pixel) as usize];
+    (0..height).for_each(|_| zeros.write_all(&row).unwrap());
+    let [width, height] = [width, height].map(u32::to_be_bytes);
+    let header = [&width[..], &height, &[bits, colours, 0, 0, 0]].concat();
+    let chunk = |kind: &[u8], data: &[u8]| {
+        let content = [kind, data].concat();
+        let length = (data.len() as u32).to_be_bytes();
+        [&length[..], &content, &crc(&content).to_be_bytes()].concat()
+    };
+    [
+        &PNG[..8],
+        &chunk(b"IHDR", &header),
+        &chunk(b"IDAT", &zeros.finish().unwrap()),
+        &chunk(b"IEND", b""),
+    ]
+    .concat()
+}
+
+#[test]
+fn largest_pictures_take_what_is_promised() {
+    let _turn = case::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("picture");
+    for (colours, bits, samples) in [(0, 8, 1), (4, 8, 2), (2, 8, 3), (6, 16, 4)] {
+        let file = largest(colours, bits, samples);
+        fs::write(&path, &file).unwrap();
+        let (pixels, peak) = memory::peak(|| {
+            let picture = picture::open(&path).unwrap();
+            [1, 3].map(|channels| fitted_pixels(&picture, [channels, 28, 28], Fit::Stretch))
+        });
+        assert_eq!(pixels.map(|pixels| pixels.len()), [28 * 28, 3 * 28 * 28]);
+        let limit = MEMORY(file.len());
+        assert!(peak <= limit, "{colours} {bits}: {peak}");
+    }
 }
 
 /// A label and 32 · 32 pixels in three colours.

@@ -48,7 +48,7 @@ impl Answer {
             inverted: ready.prepared.inverted,
             centered: ready.prepared.centered,
             top: prediction,
-            shown: beside(&ready.picture, &seen(&ready.prepared.pixels, input)),
+            shown: beside(&ready.thumbnail, &seen(&ready.prepared.pixels, input)),
         }
     }
 }
@@ -146,38 +146,39 @@ fn percent(probability: f64) -> String {
 }
 
 /// What the model sees: its input [channels, height, width], as a picture.
-fn seen(pixels: &[u8], [channels, height, width]: [usize; 3]) -> RgbImage {
+fn seen(pixels: &[u8], [channels, height, width]: [usize; 3]) -> DynamicImage {
     let (width, height) = (width as u32, height as u32);
     if channels == 1 {
         let grey = GrayImage::from_raw(width, height, pixels.to_vec());
-        return DynamicImage::from(grey.unwrap_or_default()).into_rgb8();
+        return grey.unwrap_or_default().into();
     }
     let plane = pixels.len() / channels;
-    RgbImage::from_fn(width, height, |x, y| {
+    let rgb = RgbImage::from_fn(width, height, |x, y| {
         let index = (y * width + x) as usize;
         Rgb(std::array::from_fn(|channel| {
             pixels[channel * plane + index]
         }))
-    })
+    });
+    rgb.into()
 }
 
-/// The picture and what the model sees of it, side by side at [`SHOWN`].
-fn beside(picture: &DynamicImage, seen: &RgbImage) -> DynamicImage {
-    let picture = fit(&picture.to_rgb8());
-    let seen = fit(seen);
+/// The thumbnail of a picture and what the model sees of it, side by side.
+fn beside(picture: &RgbImage, seen: &DynamicImage) -> DynamicImage {
+    let seen = thumbnail(seen);
     let gap = SHOWN / 6;
     let mut both = RgbImage::new(picture.width() + gap + seen.width(), SHOWN);
-    imageops::replace(&mut both, &picture, 0, 0);
+    imageops::replace(&mut both, picture, 0, 0);
     let right = picture.width() + gap;
     imageops::replace(&mut both, &seen, right.into(), 0);
     both.into()
 }
 
 /// The picture at a height of [`SHOWN`] and no wider than twice that.
-fn fit(picture: &RgbImage) -> RgbImage {
+pub(super) fn thumbnail(picture: &DynamicImage) -> RgbImage {
     let width = f64::from(picture.width()) * f64::from(SHOWN) / f64::from(picture.height());
     let width = (width.round() as u32).clamp(1, 2 * SHOWN);
-    imageops::resize(picture, width, SHOWN, FilterType::Triangle)
+    let small = picture.resize_exact(width, SHOWN, FilterType::Triangle);
+    small.into_rgb8()
 }
 
 #[cfg(test)]
@@ -187,7 +188,7 @@ mod tests {
     #[test]
     fn planes_become_colours() {
         let picture = seen(&[1, 2, 3, 4, 5, 6], [3, 1, 2]);
-        assert_eq!(picture.as_raw(), &[1, 3, 5, 2, 4, 6]);
-        assert_eq!(seen(&[7, 8], [1, 1, 2]).as_raw(), &[7, 7, 7, 8, 8, 8]);
+        assert_eq!(picture.as_bytes(), &[1, 3, 5, 2, 4, 6]);
+        assert_eq!(seen(&[7, 8], [1, 1, 2]).as_bytes(), &[7, 8]);
     }
 }

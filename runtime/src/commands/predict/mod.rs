@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use dataset::Images;
-use image::DynamicImage;
+use image::RgbImage;
 use output::message;
 use runtime::cli::count;
 use runtime::prepare::{Center, Invert, Preparation, Prepared, prepare};
@@ -94,13 +94,17 @@ pub(crate) fn is_refusal(error: &(dyn Error + 'static)) -> bool {
     error.is::<Unusable>() || error.is::<sources::Error>()
 }
 
-/// Pictures that the model sees at once.
-const BATCH: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Pictures that the model sees at once, where they are small.
+const BATCH: usize = 64;
+
+/// The most values that it sees at once, but for a single picture.
+const VALUES: usize = 1 << 24;
 
 /// A picture that the model can see.
 struct Ready {
     name: String,
-    picture: DynamicImage,
+    /// To be shown; of the picture itself there may be no memory for all.
+    thumbnail: RgbImage,
     prepared: Prepared,
 }
 
@@ -119,7 +123,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     let mut printer = answers::Printer::new(args, sources.len());
     let mut failed = 0;
-    for sources in sources.chunks(BATCH.get()) {
+    for sources in sources.chunks(batch(metadata.input).get()) {
         let ready = load(sources, &metadata, preparation(args, &metadata));
         failed += sources.len() - ready.len();
         for answer in answer(&mut session, &metadata, ready)? {
@@ -135,6 +139,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         .into()),
     }
+}
+
+/// How many images of shape `input` the model sees at once.
+fn batch(input: [usize; 3]) -> NonZeroUsize {
+    let values = input.into_iter().fold(1, usize::saturating_mul);
+    NonZeroUsize::new(BATCH.min(VALUES / values)).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// What is done to the pictures, as the dataset needs it or the user says.
@@ -154,7 +164,7 @@ fn load(sources: &[Source], metadata: &ModelMetadata, preparation: Preparation) 
             .map_err(|error| anyhow::Error::new(error).context(source.name()))?;
         Ok(Ready {
             name: source.name(),
-            picture,
+            thumbnail: answers::thumbnail(&picture),
             prepared,
         })
     };
@@ -172,7 +182,7 @@ fn answer(
     let [channels, height, width] = metadata.input;
     let shape = [ready.len(), channels, height, width];
     let images = Images::new(pixels.copied().collect(), shape)?;
-    let predictions = predict(session, metadata, &images, BATCH)?;
+    let predictions = predict(session, metadata, &images, batch(metadata.input))?;
     let answers = ready.into_iter().zip(predictions);
     Ok(answers
         .map(|(ready, prediction)| Answer::new(ready, prediction, metadata.input))
