@@ -3,7 +3,11 @@
 //! Whoever closes a pipe has read enough, like `head`: what would be written
 //! into it is lost, and the work goes on. `println!` and `eprintln!` panic
 //! instead, so that no other crate uses them.
+//!
+//! Names come from files that anybody may have made. Terminals obey control
+//! characters: what has them is written with escapes in their place.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 
@@ -20,7 +24,7 @@ macro_rules! message {
 
 /// Writes `text` to stderr. Where that fails there is nobody to tell.
 pub fn tell(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(escaped(text).as_bytes());
 }
 
 /// Writes `value` to stdout, as text or as JSON on request.
@@ -50,13 +54,28 @@ pub fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// When it cannot be written; a reader that has seen enough is none.
-pub fn write(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+pub fn write(text: impl AsRef<str>) -> anyhow::Result<()> {
+    let text = escaped(text.as_ref());
     let mut stdout = io::stdout().lock();
     ended(
         stdout
-            .write_all(text.as_ref())
+            .write_all(text.as_bytes())
             .and_then(|()| stdout.flush()),
     )
+}
+
+/// `text` with control characters as JSON has them, `\u001b`, but for the ends of
+/// lines and tabs.
+fn escaped(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(obeyed) {
+        return text.into();
+    }
+    let escaped = |c: char| match obeyed(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// The result of writing to stdout; whoever reads may have seen enough, like
@@ -69,5 +88,27 @@ pub fn ended(result: io::Result<()>) -> anyhow::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot write to stdout"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_written_and_not_obeyed() {
+        assert_eq!(escaped("größer\n\t日本"), "größer\n\t日本");
+        assert_eq!(
+            escaped("\u{1b}[1A\r\u{7f}\u{9b}x"),
+            r"\u001b[1A\u000d\u007f\u009bx"
+        );
+    }
+
+    #[test]
+    fn json_stays_what_it_is() {
+        let text = "\u{1b}\u{7f}\u{9b}";
+        let json = serde_json::to_string(text).unwrap_or_default();
+        let read: Option<String> = serde_json::from_str(&escaped(&json)).ok();
+        assert_eq!(read.as_deref(), Some(text));
     }
 }

@@ -31,13 +31,14 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// The error, its causes and its hint, a line each. A cause whose text the line
-/// above has already is left out. `hint` says what to do about an error it knows.
+/// above has already is left out, and so is the rest of a very long one. `hint` says what to do about an error it knows.
 pub fn render(
     error: &anyhow::Error,
     hint: impl Fn(&(dyn Error + 'static)) -> Option<String>,
 ) -> String {
-    let mut text = format!("error: {error}\n");
-    for cause in error.chain().skip(1).map(ToString::to_string) {
+    let mut causes = error.chain().map(|cause| clipped(cause.to_string()));
+    let mut text = format!("error: {}\n", causes.next().unwrap_or_default());
+    for cause in causes {
         if !text.contains(&cause) {
             text += &format!("  caused by: {cause}\n");
         }
@@ -48,9 +49,28 @@ pub fn render(
     text
 }
 
+/// The most characters of one cause: names in a file may have megabytes.
+const LONGEST: usize = 10_000;
+
+fn clipped(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn very_long_causes_are_clipped() {
+        let error = anyhow::Error::msg("ü".repeat(20_000)).context("é".repeat(20_000));
+        let text = render(&error, |_| Some("a hint".to_owned()));
+        assert!(text.chars().count() < 20_100);
+        assert!(text.ends_with("…\nhint: a hint\n"), "{text}");
+    }
 
     #[test]
     fn causes_are_told_once_and_the_hint_last() {

@@ -32,7 +32,7 @@ impl Completions {
         let name = command.get_name().to_owned();
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, name, &mut script);
-        output::write(&script)
+        output::write(String::from_utf8_lossy(&script))
     }
 }
 

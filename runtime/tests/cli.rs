@@ -477,6 +477,28 @@ fn inspect_shows_what_is_in_the_model() {
 }
 
 #[test]
+fn control_characters_of_files_do_not_reach_the_terminal() {
+    let files = Files::new();
+    let mut model = any_model();
+    model.producer_name = "\u{1b}[2Jnobody".to_owned();
+    let path = files.path("\u{1b}[1A.onnx");
+    onnx::write(&path, &model).unwrap();
+    let shown = runtime().arg("inspect").arg(&path).output().unwrap();
+    assert!(shown.status.success());
+    assert!(
+        String::from_utf8(shown.stdout)
+            .unwrap()
+            .contains("\\u001b[2Jnobody")
+    );
+    files.write("\u{1b}[1A.onnx", b"");
+    refuses(runtime().arg("inspect").arg(&path), &["\\u001b[1A.onnx"]);
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = runtime().args(["completions", shell]).output().unwrap();
+        assert!(!String::from_utf8(script.stdout).unwrap().contains("\\u00"));
+    }
+}
+
+#[test]
 fn wrong_command_lines_are_errors_the_user_can_fix() {
     for arguments in [
         &["eval"][..],
