@@ -1,5 +1,7 @@
 //! What must hold in every model before its tensors are used.
 
+use prost::Message;
+
 use crate::Invalid;
 use crate::error::InvalidTensor;
 use crate::proto::tensor_proto::{DataLocation, DataType};
@@ -7,10 +9,10 @@ use crate::proto::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, SparseTensorProto,
     TensorProto,
 };
+use crate::wire::{FREE_MEMORY, MEMORY_PER_BYTE};
 
-/// Checks `model`: its versions, and every tensor in it, wherever it is. Its
-/// sparse tensors may take `dense` bytes together, once they are written out.
-pub(crate) fn model(model: &ModelProto, dense: u64) -> Result<(), Invalid> {
+/// Checks `model`: its versions, and every tensor in it, wherever it is.
+pub(crate) fn model(model: &ModelProto) -> Result<(), Invalid> {
     require("ir_version", model.ir_version > 0)?;
     let graph = model.graph.as_ref().ok_or(missing("graph"))?;
     let versioned = |set: &crate::proto::OperatorSetIdProto| set.version > 0;
@@ -19,7 +21,7 @@ pub(crate) fn model(model: &ModelProto, dense: u64) -> Result<(), Invalid> {
         "opset_import",
         !imports.is_empty() && imports.iter().all(versioned),
     )?;
-    let mut walk = Walk { dense };
+    let mut walk = Walk { dense: FREE_MEMORY };
     walk.graph(graph).map_err(within(|| "graph".to_owned()))?;
     for function in &model.functions {
         let place = || format!("function `{}`", function.name);
@@ -66,7 +68,8 @@ fn within(outer: impl FnOnce() -> String) -> impl FnOnce(Invalid) -> Invalid {
 /// A walk to every message that can hold a tensor: those of `wire`'s table from
 /// which one is reached.
 struct Walk {
-    /// The bytes that sparse tensors may still take, written out.
+    /// The bytes that sparse tensors may still take, written out, beyond those that
+    /// their own bytes allow.
     dense: u64,
 }
 
@@ -121,9 +124,10 @@ impl Walk {
         let values = tensor.values.as_ref().ok_or(part("values"))?;
         check_tensor(values)?;
         check_tensor(tensor.indices.as_ref().ok_or(part("indices"))?)?;
+        let allowed = MEMORY_PER_BYTE * tensor.encoded_len() as u64;
         let bytes = Layout::of(values.data_type)?.raw_bytes(element_count(&tensor.dims)?);
         self.dense = bytes
-            .and_then(|bytes| self.dense.checked_sub(bytes))
+            .and_then(|bytes| self.dense.checked_sub(bytes.saturating_sub(allowed)))
             .ok_or_else(|| InvalidTensor::TooDense(tensor.dims.clone()))?;
         Ok(())
     }

@@ -45,10 +45,9 @@ pub fn read_with_bytes(path: &Path) -> Result<(ModelProto, Bytes), Error> {
 /// As [`read`], and when such a file is elsewhere, a link or too short.
 pub fn read_with_external_data(path: &Path) -> Result<ModelProto, Error> {
     let bytes = Bytes::from(read_limited(path)?);
-    let memory = wire::memory(&bytes);
     let mut model = parse(bytes).map_err(Error::invalid(path))?;
     external::load(path, &mut model)?;
-    check::model(&model, memory).map_err(Error::invalid(path))?;
+    check::model(&model).map_err(Error::invalid(path))?;
     Ok(model)
 }
 
@@ -63,9 +62,8 @@ pub fn decode(bytes: &[u8]) -> Result<ModelProto, Invalid> {
 }
 
 fn decode_shared(bytes: Bytes) -> Result<ModelProto, Invalid> {
-    let memory = wire::memory(&bytes);
     let model = parse(bytes)?;
-    check::model(&model, memory)?;
+    check::model(&model)?;
     Ok(model)
 }
 

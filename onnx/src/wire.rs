@@ -13,11 +13,11 @@ use crate::proto::{tensor_proto, tensor_shape_proto, type_proto};
 const MAX_DEPTH: usize = 100;
 
 /// Memory that any file may take, in bytes.
-const FREE_MEMORY: u64 = 64 << 20;
+pub(crate) const FREE_MEMORY: u64 = 64 << 20;
 
 /// Memory that each byte of a file may take beyond that. Real
 /// graphs, made of named nodes with attributes, take less.
-const MEMORY_PER_BYTE: u64 = 32;
+pub(crate) const MEMORY_PER_BYTE: u64 = 32;
 
 /// Bytes that are not a message of ONNX.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,14 +53,9 @@ pub enum Problem {
     TooManyMessages,
 }
 
-/// The memory in bytes that a file of these `bytes` may take.
-pub(crate) fn memory(bytes: &[u8]) -> u64 {
-    FREE_MEMORY + MEMORY_PER_BYTE * bytes.len() as u64
-}
-
 /// Checks that `bytes` are well-formed as a `ModelProto`.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), Malformed> {
-    let budget = memory(bytes);
+    let budget = FREE_MEMORY + MEMORY_PER_BYTE * bytes.len() as u64;
     Walk { budget }.message(Kind::Model, Cursor { bytes, offset: 0 }, 0)
 }
 
