@@ -35,6 +35,9 @@ pub const PREFIX: &str = "burnish.";
 /// The most channels, and the most pixels a side, of a model's images.
 const MAX_SIDE: usize = 4096;
 
+/// The most characters of a malformed value that are told.
+const TOLD: usize = 200;
+
 /// The most classes; labels are bytes.
 const MAX_CLASSES: usize = 256;
 
@@ -119,7 +122,7 @@ pub enum MetadataError {
     Malformed {
         /// The key.
         key: &'static str,
-        /// What it says.
+        /// What it says, as far as it is told.
         value: String,
         /// What it should say.
         expected: &'static str,
@@ -315,7 +318,9 @@ fn malformed(
     value: &str,
     expected: &'static str,
 ) -> impl FnOnce() -> MetadataError {
-    let value = value.to_owned();
+    let mut chars = value.chars();
+    let mut value: String = chars.by_ref().take(TOLD).collect();
+    value.extend(chars.next().map(|_| '…'));
     move || MetadataError::Malformed {
         key,
         value,
