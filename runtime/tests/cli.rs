@@ -499,6 +499,29 @@ fn control_characters_of_files_do_not_reach_the_terminal() {
 }
 
 #[test]
+fn what_onnx_runtime_logs_does_not_reach_the_terminal_as_it_is() {
+    let files = Files::new();
+    let mut model = any_model();
+    let graph = model.graph.as_mut().unwrap();
+    // Seven images whatever the batch: that shows when it runs.
+    graph.node[0] = common::node("Reshape", &["image", "shape"], "pixels");
+    graph.node[0].name = "\u{1b}[2Jreshape".to_owned();
+    graph.initializer.push(onnx::proto::TensorProto {
+        name: "shape".to_owned(),
+        dims: vec![2],
+        data_type: onnx::proto::tensor_proto::DataType::Int64 as i32,
+        int64_data: vec![7, 784],
+        ..Default::default()
+    });
+    graph.output[0].r#type = None;
+    let path = files.model(&model);
+    let texts = ["failed on images", "\\u001b[2Jreshape", "ONNX Runtime: "];
+    refuses(&mut eval(&path), &texts);
+    let output = eval(&path).output().unwrap();
+    assert!(!output.stderr.contains(&0x1b));
+}
+
+#[test]
 fn wrong_command_lines_are_errors_the_user_can_fix() {
     for arguments in [
         &["eval"][..],

@@ -26,9 +26,11 @@ pub(crate) use python::nvidia_folders;
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
+use ort::logging::LogLevel;
+use output::message;
 
 /// ONNX Runtime, loaded into this process. Clones are the same library.
 #[derive(Debug, Clone)]
@@ -214,6 +216,8 @@ fn search(place: Place) -> Result<Library, Vec<Attempt>> {
 
 /// Loads the library at `path`; the error is a reason in words.
 ///
+/// What ONNX Runtime logs, with names from models in it, is printed as all else is.
+///
 /// `ort::init` is never used: it reads `ORT_DYLIB_PATH` itself and panics when
 /// that is wrong.
 fn open(path: &Path, place: Place) -> Result<Library, String> {
@@ -223,8 +227,14 @@ fn open(path: &Path, place: Place) -> Result<Library, String> {
         .map_err(|error| load_failure(&error))?
         .with_name("burnish")
         .with_telemetry(false)
+        .with_logger(Arc::new(|level, _, _, _, message| {
+            if level >= LogLevel::Error {
+                message!("ONNX Runtime: {}", message.trim_end());
+            }
+        }))
         .build()
         .map_err(|error| error.to_string())?;
+    environment.set_log_level(LogLevel::Error);
     Ok(Library {
         version: version(&path),
         path,
