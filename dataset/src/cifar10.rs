@@ -57,34 +57,35 @@ fn batches_of(part: Part) -> &'static [&'static str] {
 /// When a file is missing, is no whole number of records or holds too many, or
 /// a label is not below 10.
 pub fn load_split(folder: &Path, part: Part) -> Result<Split, Error> {
-    load(folder, part, |_, _| Ok(()))
+    load(folder, part, |_| Ok(()))
 }
 
 /// As [`load_split`], of files with 10,000 records each.
 pub(crate) fn load_published(folder: &Path, part: Part) -> Result<Split, Error> {
-    load(folder, part, |path, records| match records {
+    load(folder, part, check_published)
+}
+
+fn check_published(records: usize) -> Result<(), CifarError> {
+    match records {
         PUBLISHED_RECORDS => Ok(()),
-        found => Err(Error::Cifar {
-            path: path.to_owned(),
-            problem: CifarError::Records {
-                expected: PUBLISHED_RECORDS,
-                found,
-            },
+        found => Err(CifarError::Records {
+            expected: PUBLISHED_RECORDS,
+            found,
         }),
-    })
+    }
 }
 
 fn load(
     folder: &Path,
     part: Part,
-    check: impl Fn(&Path, usize) -> Result<(), Error>,
+    check: impl Fn(usize) -> Result<(), CifarError>,
 ) -> Result<Split, Error> {
     let (mut labels, mut pixels) = (Vec::new(), Vec::new());
     for name in batches_of(part) {
         let path = require(folder, name)?;
         let batch = read(&path)?;
-        check(&path, batch.len() / RECORD)?;
-        decode_into(&batch, &mut labels, &mut pixels)
+        check(batch.len() / RECORD)
+            .and_then(|()| decode_into(&batch, &mut labels, &mut pixels))
             .map_err(|problem| Error::Cifar { path, problem })?;
     }
     Ok(split(labels, pixels))
@@ -172,12 +173,22 @@ fn require(folder: &Path, name: &'static str) -> Result<PathBuf, Error> {
     })
 }
 
-/// Whether `folder` holds the six files, each as long as published.
-pub(crate) fn is_complete(folder: &Path) -> bool {
-    let length = |name| Some(find(folder, name)?.metadata().ok()?.len());
-    batches()
-        .into_iter()
-        .all(|name| length(name) == Some(MAX_BATCH_BYTES))
+/// Which of the six files `folder` lacks; those that are there must have the
+/// published length.
+pub(crate) fn missing(folder: &Path) -> Result<Vec<&'static str>, Error> {
+    let mut missing = Vec::new();
+    for name in batches() {
+        let Some(path) = find(folder, name) else {
+            missing.push(name);
+            continue;
+        };
+        let metadata = path.metadata();
+        let length = metadata.map_err(artifact::Error::new("read", &path))?.len();
+        check_length(length)
+            .and_then(|()| check_published(length as usize / RECORD))
+            .map_err(|problem| Error::Cifar { path, problem })?;
+    }
+    Ok(missing)
 }
 
 /// Whether `folder` holds any of the six files.

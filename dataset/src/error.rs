@@ -74,8 +74,8 @@ pub enum Error {
 
     /// A file of a published dataset is not the published one.
     #[error(
-        "{}: the content has SHA-256 {found}, expected {expected}; \
-         delete the file and fetch it again",
+        "{}: the content has SHA-256 {found}, but the published file has {expected}; \
+         nothing is fetched over it: move it away if it is your own, delete it if it is damaged",
         path.display()
     )]
     Checksum {
@@ -160,7 +160,10 @@ pub enum CifarError {
         label: u8,
     },
     /// A published file has another number of records.
-    #[error("found {found} records, but the published file has {expected}; fetch it again")]
+    #[error(
+        "found {found} records, but the published file has {expected}; nothing is fetched over \
+         it: move it away if it is your own, delete it if it is damaged"
+    )]
     Records {
         /// The number that was published.
         expected: usize,

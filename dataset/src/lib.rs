@@ -47,10 +47,7 @@ mod normalization;
 pub mod picture;
 
 pub use error::{CifarError, Error, IdxError, LayoutError};
-pub use fetch::{
-    FetchError, Fetched, FetchedFile, Needed, Problem, Source, SourceError, Unmet, fetch,
-    fetch_from,
-};
+pub use fetch::{FetchError, Fetched, FetchedFile, Needed, Source, SourceError, fetch, fetch_from};
 #[cfg(feature = "pictures")]
 pub use fit::{as_picture, fitted_pixels};
 pub use folder::{DatasetFile, digest, holds_idx, load_split};

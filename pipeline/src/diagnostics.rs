@@ -46,6 +46,10 @@ fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(trainer::Error::OtherTraining { .. }) = error.downcast_ref() {
         return Some("`--fresh` gives it up and begins anew".to_owned());
     }
+    if let Some(dataset::Error::Checksum { .. }) = error.downcast_ref() {
+        let own = "IDX files of your own are a dataset with `classes` and a name of its own";
+        return Some(own.to_owned());
+    }
     if let Some(run_lock::Error::Held { .. }) = error.downcast_ref() {
         return Some("`--wait` waits for it to end".to_owned());
     }

@@ -161,13 +161,17 @@ mod datasets {
     }
 
     #[test]
-    fn published_file_with_another_content_is_told_and_kept() {
+    fn own_files_with_the_names_of_published_ones_are_told_and_kept() {
         let workspace = with_raw_files();
         workspace.write("pipeline.yaml", MNIST);
         let before = workspace.snapshot();
         refuse(
-            &mut offline(&workspace),
-            &["train-images-idx3-ubyte", "SHA-256"],
+            &mut workspace.pipeline(&["run"]),
+            &[
+                "data/train-images-idx3-ubyte: the content has SHA-256",
+                "move it away if it is your own",
+                "hint: IDX files of your own are a dataset with `classes`",
+            ],
         );
         assert!(workspace.snapshot() == before);
     }

@@ -11,10 +11,10 @@ use artifact::Sha256;
 use flate2::bufread::GzDecoder;
 use tar::Archive;
 
-use super::report::{FetchError, Fetched, FetchedFile, Needed, Problem};
+use super::report::{FetchError, Fetched, FetchedFile, Needed};
 use super::source::{Source, SourceError};
 use super::{http, transfer_bar};
-use crate::cifar10::{ARCHIVE_FOLDER, MAX_BATCH_BYTES, batches, is_complete};
+use crate::cifar10::{ARCHIVE_FOLDER, MAX_BATCH_BYTES, batches, missing};
 use crate::{DatasetName, Error};
 
 /// An archive, as published.
@@ -40,14 +40,15 @@ impl Published {
     }
 }
 
-/// Brings the six files into `folder`: out of the archive there, else out of
+/// Brings those of the six files that it lacks into `folder`: out of the archive there, else out of
 /// the one that the first of `sources` has.
 pub(super) fn complete(
     archive: &Published,
     folder: &Path,
     sources: &[Source],
 ) -> Result<Fetched, Error> {
-    if is_complete(folder) {
+    let wanted = missing(folder)?;
+    if wanted.is_empty() {
         return Ok(Fetched::default());
     }
     let at_hand = folder.join(archive.name);
@@ -60,7 +61,7 @@ pub(super) fn complete(
                 found,
             });
         }
-        extract(&at_hand, folder).map_err(artifact::Error::new("unpack", &at_hand))?;
+        extract(&at_hand, folder, wanted).map_err(artifact::Error::new("unpack", &at_hand))?;
         return Ok(fetched(at_hand.display().to_string()));
     }
     artifact::sweep_abandoned(folder)?;
@@ -68,7 +69,7 @@ pub(super) fn complete(
     artifact::temporary_beside(&at_hand)?;
     let mut refusals = Vec::new();
     for source in sources {
-        match ask(source, archive, folder) {
+        match ask(source, archive, folder, &wanted) {
             Ok(()) => return Ok(fetched(source.to_string())),
             Err(reason) => refusals.push((source.to_string(), reason)),
         }
@@ -90,13 +91,17 @@ fn fetched(source: String) -> Fetched {
         files: vec![FetchedFile {
             file: LABEL,
             source,
-            instead_of: Problem::Missing,
         }],
     }
 }
 
 /// Downloads the archive under a temporary name, checks it and unpacks it.
-fn ask(source: &Source, archive: &Published, folder: &Path) -> Result<(), SourceError> {
+fn ask(
+    source: &Source,
+    archive: &Published,
+    folder: &Path,
+    wanted: &[&'static str],
+) -> Result<(), SourceError> {
     let Source::Mirror { base } = source else {
         return Err(SourceError::Archive(io::Error::other(
             "only a mirror has CIFAR-10's archive",
@@ -119,16 +124,15 @@ fn ask(source: &Source, archive: &Published, folder: &Path) -> Result<(), Source
             found,
         });
     }
-    extract(temporary.path(), folder).map_err(SourceError::Archive)
+    extract(temporary.path(), folder, wanted.to_vec()).map_err(SourceError::Archive)
 }
 
-/// Takes the six files out of the archive at `path` into `folder`.
-fn extract(path: &Path, folder: &Path) -> io::Result<()> {
+/// Takes the `missing` files out of the archive at `path` into `folder`.
+fn extract(path: &Path, folder: &Path, mut missing: Vec<&'static str>) -> io::Result<()> {
     let decoder = GzDecoder::new(BufReader::new(File::open(path)?));
     // Besides the six there are a page and a list of names.
     let limit = MAX_BATCH_BYTES * (batches().len() as u64 + 1);
     let mut archive = Archive::new(decoder.take(limit));
-    let mut missing = batches().to_vec();
     for entry in archive.entries()? {
         let mut entry = entry?;
         if !entry.header().entry_type().is_file() {
@@ -219,6 +223,27 @@ mod tests {
         assert_eq!(names(&folder), expected);
         assert_eq!(fs::read(folder.join("test_batch.bin")).unwrap(), b"records");
         assert!(!Path::new("/tmp/burnish-outside.bin").exists());
+    }
+
+    #[test]
+    fn files_that_are_there_are_kept_and_one_of_another_length_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = six(b"records");
+        let files: Vec<_> = files.iter().map(|(path, x)| (path.as_str(), *x)).collect();
+        let bytes = archive(&files);
+        artifact::write_bytes(&folder.path().join(ARCHIVE.name), &bytes).unwrap();
+        let own = folder.path().join("data_batch_3.bin");
+        let whole = vec![7; MAX_BATCH_BYTES as usize];
+        fs::write(&own, &whole).unwrap();
+        complete(&published(&bytes), folder.path(), &[]).unwrap();
+        assert!(fs::read(&own).unwrap() == whole);
+
+        let other = tempfile::tempdir().unwrap();
+        let own = other.path().join("data_batch_3.bin");
+        fs::write(&own, &whole[..3073]).unwrap();
+        let error = complete(&published(&bytes), other.path(), &[]).unwrap_err();
+        assert!(error.to_string().contains("move it away"), "{error}");
+        assert_eq!(names(other.path()), ["data_batch_3.bin"]);
     }
 
     #[test]

@@ -12,10 +12,9 @@ mod report;
 mod source;
 mod stream;
 
-pub use report::{FetchError, Fetched, FetchedFile, Needed, Problem, Unmet};
+pub use report::{FetchError, Fetched, FetchedFile, Needed};
 pub use source::{Source, SourceError};
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
@@ -30,14 +29,14 @@ use crate::{DatasetFile, DatasetName, Error, idx};
 /// [`DatasetName::sources`] that has them; progress goes to stderr when that
 /// is a terminal.
 ///
-/// A file that is there with the right checksum stays, whatever brought it. A
-/// file with another checksum stays until the right one has arrived.
+/// A file that is there stays: one with another checksum than the published
+/// file's may be somebody's own.
 ///
 /// # Errors
 ///
-/// When `folder` cannot be written, or no source has a file that is needed;
-/// the error then lists what each source answered, and which files to put
-/// where.
+/// When a file that is there is not the published one, `folder` cannot be
+/// written, or no source has a file that is needed; the error then lists what
+/// each source answered, and which files to put where.
 pub fn fetch(name: DatasetName, folder: &Path) -> Result<Fetched, Error> {
     fetch_from(name, folder, &name.sources())
 }
@@ -58,10 +57,10 @@ fn complete(manifest: &Manifest, folder: &Path, sources: &[Source]) -> Result<Fe
     let mut fetch = Fetch {
         manifest,
         folder,
-        unmet: unmet(manifest, folder),
+        wanted: missing(manifest, folder)?,
         fetched: Fetched::default(),
     };
-    if fetch.unmet.is_empty() {
+    if fetch.wanted.is_empty() {
         return Ok(fetch.fetched);
     }
     artifact::sweep_abandoned(folder)?;
@@ -69,23 +68,20 @@ fn complete(manifest: &Manifest, folder: &Path, sources: &[Source]) -> Result<Fe
     artifact::temporary_beside(&folder.join("probe"))?;
 
     let mut refusals = Vec::new();
-    fetch.uncover();
     for source in sources {
-        if fetch.unmet.is_empty() {
-            break;
-        }
         if let Err(reason) = fetch.ask(source) {
             refusals.push((source.to_string(), reason));
         }
+        if fetch.wanted.is_empty() {
+            return Ok(fetch.fetched);
+        }
     }
-    if fetch.unmet.is_empty() {
-        return Ok(fetch.fetched);
-    }
+    let needed = fetch.wanted.into_iter();
     Err(Error::from(Box::new(FetchError {
         name: manifest.name,
         folder: folder.to_owned(),
         refusals,
-        needed: Needed::Files(fetch.unmet),
+        needed: Needed::Files(needed.map(|file| (file, manifest.sha256(file))).collect()),
     })))
 }
 
@@ -94,62 +90,46 @@ impl DatasetName {
     /// their digests are published.
     pub fn is_complete(self, folder: &Path) -> bool {
         match self.manifest() {
-            Some(manifest) => unmet(&manifest, folder).is_empty(),
-            None => crate::cifar10::is_complete(folder),
+            Some(manifest) => missing(&manifest, folder).is_ok_and(|files| files.is_empty()),
+            None => crate::cifar10::missing(folder).is_ok_and(|files| files.is_empty()),
         }
     }
 }
 
-fn unmet(manifest: &Manifest, folder: &Path) -> Vec<Unmet> {
-    let needs = |file: DatasetFile| {
-        let expected = manifest.sha256(file);
-        let problem = match file.find(folder) {
-            None => Problem::Missing,
-            Some(path) => match idx::raw_sha256(&path) {
-                Ok(found) if found == expected => return None,
-                Ok(found) => Problem::Altered { path, found },
-                Err(error) => Problem::Unreadable(Box::new(error)),
-            },
+/// The files that `folder` lacks; those that are there must be the published
+/// ones.
+fn missing(manifest: &Manifest, folder: &Path) -> Result<Vec<DatasetFile>, Error> {
+    let mut missing = Vec::new();
+    for file in DatasetFile::ALL {
+        let Some(path) = file.find(folder) else {
+            missing.push(file);
+            continue;
         };
-        Some(Unmet {
-            file,
-            expected,
-            problem,
-        })
-    };
-    DatasetFile::ALL.into_iter().filter_map(needs).collect()
+        let (expected, found) = (manifest.sha256(file), idx::raw_sha256(&path)?);
+        if found != expected {
+            return Err(Error::Checksum {
+                path,
+                expected,
+                found,
+            });
+        }
+    }
+    Ok(missing)
 }
 
 /// One fetch under way.
 struct Fetch<'a> {
     manifest: &'a Manifest,
     folder: &'a Path,
-    unmet: Vec<Unmet>,
+    /// What is still needed.
+    wanted: Vec<DatasetFile>,
     fetched: Fetched,
 }
 
 impl Fetch<'_> {
-    /// Takes what is needed from files in the folder that a wrong one hides.
-    fn uncover(&mut self) {
-        let wanted: Vec<_> = self.unmet.iter().map(|unmet| unmet.file).collect();
-        for file in wanted {
-            let places = file.places(self.folder).into_iter();
-            for path in places.filter(|path| path.is_file()) {
-                // One that does not serve is no reason to stop: the sources come next.
-                let Ok(mut content) = File::open(&path) else {
-                    continue;
-                };
-                let source = path.display().to_string();
-                if self.receive(file, &mut content, &source).is_ok() {
-                    break;
-                }
-            }
-        }
-    }
-
     /// Takes from `source` what is still needed, as far as it has it.
     fn ask(&mut self, source: &Source) -> Result<(), SourceError> {
-        let wanted: Vec<_> = self.unmet.iter().map(|unmet| unmet.file).collect();
+        let wanted = self.wanted.clone();
         let label = source.to_string();
         source.deliver(&wanted, self.manifest, &mut |file, content| {
             self.receive(file, content, &label)
@@ -193,12 +173,11 @@ impl Fetch<'_> {
 
     /// Moves `file` from what is needed to what was fetched.
     fn settle(&mut self, file: DatasetFile, source: &str) {
-        let met = self.unmet.extract_if(.., |unmet| unmet.file == file);
-        self.fetched.files.extend(met.map(|unmet| FetchedFile {
+        self.wanted.retain(|wanted| *wanted != file);
+        self.fetched.files.push(FetchedFile {
             file: file.label(),
-            source: source.to_string(),
-            instead_of: unmet.problem,
-        }));
+            source: source.to_owned(),
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use artifact::Sha256;
 
-use crate::{DatasetFile, Error, SourceError};
+use crate::{DatasetFile, SourceError};
 
 /// What a fetch brought; nothing when all was there.
 #[derive(Debug, Default)]
@@ -21,35 +21,6 @@ pub struct FetchedFile {
     pub file: &'static str,
     /// Where it came from.
     pub source: String,
-    /// What was wrong before.
-    pub instead_of: Problem,
-}
-
-/// A file that a dataset needs. Displayed as a line for people.
-#[derive(Debug)]
-pub struct Unmet {
-    /// The file.
-    pub file: DatasetFile,
-    /// The digest of the raw file, as published.
-    pub expected: Sha256,
-    /// Why the folder does not serve.
-    pub problem: Problem,
-}
-
-/// Why a folder lacks a file.
-#[derive(Debug)]
-pub enum Problem {
-    /// It is not there.
-    Missing,
-    /// It is there with another content.
-    Altered {
-        /// The file.
-        path: PathBuf,
-        /// The digest of what the file holds, decompressed.
-        found: Sha256,
-    },
-    /// It is there and cannot be read.
-    Unreadable(Box<Error>),
 }
 
 /// A dataset that could not be fetched: what each source answered, and which
@@ -69,8 +40,8 @@ pub struct FetchError {
 /// What the folder of a dataset still lacks.
 #[derive(Debug)]
 pub enum Needed {
-    /// Some of four files.
-    Files(Vec<Unmet>),
+    /// Some of four files, with the digests of the raw ones, as published.
+    Files(Vec<(DatasetFile, Sha256)>),
     /// An archive, or the files in it.
     Archive {
         /// The archive's name.
@@ -84,27 +55,7 @@ pub enum Needed {
 
 impl fmt::Display for FetchedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} from {}", self.file, self.source)?;
-        match &self.instead_of {
-            Problem::Missing => Ok(()),
-            Problem::Altered { path, found } => {
-                write!(f, ", instead of {} (SHA-256 {found})", path.display())
-            }
-            Problem::Unreadable(error) => write!(f, ", instead of a damaged file ({error})"),
-        }
-    }
-}
-
-impl fmt::Display for Unmet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}  SHA-256 {}", self.file.names()[0], self.expected)?;
-        match &self.problem {
-            Problem::Missing => Ok(()),
-            Problem::Altered { path, found } => {
-                write!(f, " (but {} has {found})", path.display())
-            }
-            Problem::Unreadable(error) => write!(f, " (but {error})"),
-        }
+        write!(f, "{} from {}", self.file, self.source)
     }
 }
 
@@ -116,12 +67,14 @@ impl fmt::Display for FetchError {
         }
         let folder = self.folder.display();
         match &self.needed {
-            Needed::Files(unmet) => {
+            Needed::Files(files) => {
                 write!(
                     f,
                     "put these files, raw or gzipped with `.gz` added, in {folder}:"
                 )?;
-                unmet.iter().try_for_each(|unmet| write!(f, "\n  {unmet}"))
+                files.iter().try_for_each(|(file, sha256)| {
+                    write!(f, "\n  {}  SHA-256 {sha256}", file.names()[0])
+                })
             }
             Needed::Archive {
                 name,

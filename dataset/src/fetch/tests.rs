@@ -104,7 +104,7 @@ fn files_come_from_the_first_source_that_has_them() {
     let from: Vec<_> = fetched.files.iter().map(|file| &file.source).collect();
     assert_eq!(from, [&sources[2].to_string(); 4]);
     assert_eq!(names(&target), published_names());
-    assert!(unmet(&manifest(), &target).is_empty());
+    assert!(missing(&manifest(), &target).unwrap().is_empty());
 }
 
 #[test]
@@ -136,56 +136,44 @@ fn files_that_are_there_are_used_without_asking_anyone() {
 }
 
 #[test]
-fn altered_file_is_replaced_by_the_right_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("t10k-labels-idx1-ubyte");
-    fs::write(&path, "altered").unwrap();
+fn file_with_another_content_is_refused_and_kept_and_nothing_is_fetched() {
+    for name in ["t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        fs::write(&path, "my own").unwrap();
 
-    let fetched = complete(&manifest(), folder.path(), &[good_mirror()]).unwrap();
+        let error = complete(&manifest(), folder.path(), &[good_mirror()]).unwrap_err();
 
-    let line = fetched.files.last().unwrap().to_string();
-    let digest = Sha256::of_bytes(b"altered").to_string();
-    assert!(
-        line.contains("instead of") && line.contains(&digest),
-        "{line}"
-    );
-    assert_eq!(fs::read(&path).unwrap().len(), 208);
+        assert_eq!(fs::read(&path).unwrap(), b"my own");
+        assert_eq!(names(folder.path()), [name]);
+        let message = error.to_string();
+        for part in [
+            path.display().to_string(),
+            Sha256::of_bytes(b"my own").to_string(),
+            manifest().sha256(DatasetFile::TestLabels).to_string(),
+            "move it away".to_owned(),
+        ] {
+            assert!(message.contains(&part), "{part} in:\n{message}");
+        }
+    }
 }
 
 #[test]
-fn altered_file_stays_when_nothing_better_is_to_be_had() {
+fn lying_source_leaves_nothing_and_is_told_with_the_digests() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("t10k-labels-idx1-ubyte");
-    fs::write(&path, "altered").unwrap();
     let lying = mirror(|_| Some(b"<html>log in first</html>".to_vec()));
 
     let error = complete(&manifest(), folder.path(), &[lying, dead_mirror()]).unwrap_err();
 
-    assert_eq!(fs::read(&path).unwrap(), b"altered");
-    assert_eq!(names(folder.path()), ["t10k-labels-idx1-ubyte"]);
+    assert!(names(folder.path()).is_empty());
     let message = error.to_string();
     for part in [
-        Sha256::of_bytes(b"altered").to_string(),
         Sha256::of_bytes(b"<html>log in first</html>").to_string(),
         manifest().sha256(DatasetFile::TestLabels).to_string(),
         manifest().sha256(DatasetFile::TrainImages).to_string(),
     ] {
         assert!(message.contains(&part), "{part} in:\n{message}");
     }
-}
-
-#[test]
-fn good_file_behind_an_altered_one_is_used() {
-    let folder = tempfile::tempdir().unwrap();
-    for name in names(&fixture()) {
-        fs::copy(fixture().join(&name), folder.path().join(&name)).unwrap();
-    }
-    fs::write(folder.path().join("train-images-idx3-ubyte"), "altered").unwrap();
-
-    let fetched = complete(&manifest(), folder.path(), &[]).unwrap();
-
-    assert_eq!(fetched.files.len(), 1);
-    assert!(unmet(&manifest(), folder.path()).is_empty());
 }
 
 #[test]
@@ -290,7 +278,7 @@ fn fetches_at_once_do_not_harm_each_other() {
             scope.spawn(|| complete(&manifest(), folder.path(), &sources).unwrap());
         }
     });
-    assert!(unmet(&manifest(), folder.path()).is_empty());
+    assert!(missing(&manifest(), folder.path()).unwrap().is_empty());
     assert_eq!(names(folder.path()), published_names());
 }
 

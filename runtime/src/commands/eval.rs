@@ -327,7 +327,7 @@ impl Data {
             }
             // More likely mistyped than to be made.
             Err(NoFolder(folder)) if self.own => Err(NoFolder(folder)),
-            Err(NoFolder(_) | Missing { .. } | MissingBatch { .. } | Checksum { .. }) => {
+            Err(NoFolder(_) | Missing { .. } | MissingBatch { .. }) => {
                 message!("fetching {name} into {}", self.folder.display());
                 for file in &dataset::fetch(name, &self.folder)?.files {
                     message!("  {file}");
