@@ -199,7 +199,6 @@ fn wrong_settings_of_data_are_refused_where_they_stand() {
 fn cifar_10_that_cannot_be_fetched_says_which_file_to_put_where() {
     let workspace =
         Workspace::new("output: runs\nstages:\n  c: { dataset: { name: cifar-10, dir: c10 } }\n");
-    workspace.write("c10/test_batch.bin", [0; 3073]);
     let mut command = workspace.pipeline(&["run"]);
     command.env("PATH", "/nonexistent");
     refuse(
