@@ -145,9 +145,8 @@ impl Lock {
             return Some(Reason::Settings);
         }
         let inputs = self.inputs(plan, stage);
-        let changed =
-            |(path, digest): &(&PathBuf, &Sha256)| entry.inputs.get(*path) != Some(digest);
-        if let Some((path, _)) = inputs.iter().find(changed) {
+        let changed = |path: &&PathBuf| entry.inputs.get(*path) != inputs.get(*path);
+        if let Some(path) = inputs.keys().chain(entry.inputs.keys()).find(changed) {
             return Some(Reason::Input(path.clone()));
         }
         // Those of the plan: another `output` folder has none of them yet.
@@ -339,6 +338,16 @@ stages:
 
         lock.stages.get_mut("fit").unwrap().code = "0.0.0".to_owned();
         assert_eq!(lock.reason(&plan, &plan.stages[1]), Some(Reason::Code));
+    }
+
+    #[test]
+    fn input_that_is_one_no_longer_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut lock, _, plan) = made(folder.path());
+        let inputs = &mut lock.stages.get_mut("onnx").unwrap().inputs;
+        inputs.insert("other".into(), Sha256::of_bytes(b"other"));
+        let reason = lock.reason(&plan, &plan.stages[2]);
+        assert_eq!(reason, Some(Reason::Input("other".into())));
     }
 
     #[test]

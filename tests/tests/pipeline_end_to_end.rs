@@ -150,6 +150,20 @@ fn changed_setting_reruns_its_stage_and_those_after_it() {
 }
 
 #[test]
+fn evaluation_on_other_images_is_not_taken_for_one_on_its_own() {
+    // The same files: only the settings tell the two apart.
+    let other = digits().replace("  digits:", "  other:");
+    let other = other.replace("name: digits", "name: other-digits");
+    let workspace = Workspace::new(&(whole(&SMALL) + &other));
+    let evaluated = || workspace.json("runs/score/evaluation.json")["dataset"].clone();
+    succeed(&mut workspace.run(&["--set", "score.dataset=other"]));
+    assert_eq!(evaluated(), "other-digits");
+    let message = stderr(&succeed(&mut workspace.run(&[])));
+    assert_eq!(ran(&message), ["score"]);
+    assert_eq!(evaluated(), "digits");
+}
+
+#[test]
 fn another_output_folder_gets_all_results() {
     let workspace = small();
     succeed(&mut workspace.run(&[]));

@@ -68,6 +68,28 @@ pub enum StageConfig {
 
 models::named!(StageConfig, "a stage", deserialize);
 
+impl Config {
+    /// Positions of the proofs of what the report's evaluation evaluates.
+    pub(crate) fn proofs(&self, report: &ReportConfig) -> Vec<usize> {
+        let model = |stage: &Spanned<StageConfig>| match &stage.value {
+            StageConfig::Eval(eval) => Some(eval.model.value.clone()),
+            _ => None,
+        };
+        let Some(evaluated) = self.stages.get(&report.eval.value).and_then(model) else {
+            return Vec::new();
+        };
+        let proves = |stage: &Spanned<StageConfig>| match &stage.value {
+            StageConfig::Verify(verify) => verify.model.value == evaluated,
+            _ => false,
+        };
+        let stages = self.stages.values().enumerate();
+        stages
+            .filter(|(_, stage)| proves(stage))
+            .map(|(index, _)| index)
+            .collect()
+    }
+}
+
 impl StageConfig {
     /// The stages that it refers to.
     pub fn references(&self) -> Vec<&Spanned<String>> {

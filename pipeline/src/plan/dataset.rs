@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use dataset::{DatasetName, ImageFolder, LayoutError, Part};
+use serde_json::{Value, json};
 use serde_saphyr::Spanned;
 
 use super::planner::Planner;
@@ -35,6 +36,21 @@ pub enum DatasetFormat {
 }
 
 impl DatasetPlan {
+    pub(super) fn settings(&self) -> Value {
+        // Pictures have the shape of their options, other images that of their files.
+        let Self {
+            name,
+            format: _,
+            dir,
+            classes,
+            image_shape: _,
+        } = self;
+        json!({
+            "name": name, "dir": dir, "classes": classes,
+            "pictures": self.pictures().map(ImageFolder::options),
+        })
+    }
+
     /// What becomes of pictures, where it is a folder of such.
     pub fn pictures(&self) -> Option<&ImageFolder> {
         match &self.format {

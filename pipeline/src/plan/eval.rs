@@ -25,9 +25,24 @@ pub struct EvalPlan {
 
 impl EvalPlan {
     pub(super) fn settings(&self) -> Value {
+        // What was exported is an input.
+        let Self {
+            export: _,
+            dataset,
+            config,
+            file: _,
+        } = self;
+        let EvalConfig {
+            model: _,
+            dataset: _,
+            provider,
+            batch,
+            threads,
+            after: _,
+        } = config;
         json!({
-            "provider": self.config.provider, "batch": self.config.batch,
-            "threads": self.config.threads,
+            "dataset": dataset.settings(), "provider": provider, "batch": batch,
+            "threads": threads,
         })
     }
 }

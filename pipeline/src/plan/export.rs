@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use exporter::Opset;
+use serde_json::{Value, json};
 
 use super::TrainPlan;
 use super::planner::Planner;
@@ -22,6 +23,23 @@ pub struct ExportPlan {
     pub opset: Opset,
     /// Whether `probabilities` are an output.
     pub probabilities: bool,
+}
+
+impl ExportPlan {
+    pub(super) fn settings(&self) -> Value {
+        let Self {
+            train,
+            weights,
+            file,
+            opset,
+            probabilities,
+        } = self;
+        json!({
+            "train": train.description(), "dataset": train.dataset.settings(),
+            "weights": weights, "file": file, "opset": opset.version(),
+            "probabilities": probabilities,
+        })
+    }
 }
 
 impl Planner<'_> {

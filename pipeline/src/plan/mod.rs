@@ -13,9 +13,7 @@ mod verify;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ::dataset::ImageFolder;
 use artifact::Sha256;
-use serde_json::json;
 
 pub use self::dataset::{DatasetFormat, DatasetPlan};
 pub use self::eval::EvalPlan;
@@ -80,26 +78,12 @@ impl Action {
     /// SHA-256 of all settings that the outputs depend on.
     pub fn settings(&self) -> Sha256 {
         let settings = match self {
-            Self::Dataset(plan) => json!({
-                "name": plan.name, "dir": plan.dir, "classes": plan.classes,
-                "pictures": plan.pictures().map(ImageFolder::options),
-            }),
-            Self::Train(plan) => plan.description(),
-            Self::Export(plan) => json!({
-                "train": plan.train.description(), "weights": plan.weights,
-                "file": plan.file, "opset": plan.opset.version(),
-                "probabilities": plan.probabilities,
-                "dataset": plan.train.dataset.name, "classes": plan.train.dataset.classes,
-            }),
-            Self::Verify(plan) => json!({
-                "tolerance": plan.tolerance, "images": plan.config.images,
-            }),
+            Self::Dataset(plan) => plan.settings(),
+            Self::Train(plan) => plan.settings(),
+            Self::Export(plan) => plan.settings(),
+            Self::Verify(plan) => plan.settings(),
             Self::Eval(plan) => plan.settings(),
-            Self::Report(plan) => json!({
-                "title": plan.title, "model": plan.train().model_name,
-                "train": plan.train().description(), "eval": plan.eval.settings(),
-                "verified": plan.verify.is_some(),
-            }),
+            Self::Report(plan) => plan.settings(),
         };
         Sha256::of_bytes(settings.to_string().as_bytes())
     }
@@ -154,6 +138,21 @@ mod tests {
         assert_eq!(names, ["mnist", "fit", "onnx", "proof", "score"]);
         let depends: Vec<&[usize]> = plan.stages.iter().map(|stage| &*stage.depends).collect();
         assert_eq!(depends, [&[][..], &[0], &[1], &[2], &[2, 3]]);
+    }
+
+    #[test]
+    fn report_shows_the_proof_of_its_onnx_wherever_that_stands() {
+        let page = "  page: { report: { eval: score } }\n";
+        let [score, proof, onnx, fit, mnist] = STAGES;
+        let score = &score.replace(", after: [proof]", "");
+        let plan = planned(&[page, score, proof, onnx, fit, mnist].concat()).unwrap();
+        let names: Vec<&str> = plan.stages.iter().map(|stage| &*stage.name).collect();
+        assert_eq!(names, ["mnist", "fit", "onnx", "score", "proof", "page"]);
+        assert_eq!(plan.stages[5].depends, [0, 1, 2, 3, 4]);
+        let Action::Report(report) = &plan.stages[5].action else {
+            panic!("no report");
+        };
+        assert!(report.verify.is_some());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The order in which stages run.
 
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
-use crate::config::{Config, ConfigError, Document, suggestion};
+use crate::config::{Config, ConfigError, Document, StageConfig, suggestion};
 
 /// Positions in the file, each after those that it depends on; otherwise in
 /// the order of the file.
@@ -26,14 +26,13 @@ fn visit(
         return Ok(());
     }
     path.push(index);
-    for reference in config.stages[index].value.references() {
-        let next = find(document, config, reference)?;
+    for (next, place) in before(document, config, index)? {
         if let Some(start) = path.iter().position(|&stage| stage == next) {
             let cycle = path[start..].iter().chain([&next]);
             let names = cycle.filter_map(|&stage| config.stages.get_index(stage));
             let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
             return Err(document.invalid(
-                reference.referenced,
+                place,
                 format!("the stages go in a circle: {}", names.join(" → ")),
                 Some("take one of the references out".to_owned()),
             ));
@@ -43,6 +42,27 @@ fn visit(
     path.pop();
     order.push(index);
     Ok(())
+}
+
+/// Positions of the stages that must run before that at `index`, and where it
+/// says so: those that it refers to, and what a report shows.
+fn before(
+    document: &Document,
+    config: &Config,
+    index: usize,
+) -> Result<Vec<(usize, Location)>, ConfigError> {
+    let stage = &config.stages[index];
+    let references = stage.value.references().into_iter();
+    let referred = references.map(|reference| {
+        let position = find(document, config, reference)?;
+        Ok((position, reference.referenced))
+    });
+    let mut before = referred.collect::<Result<Vec<_>, ConfigError>>()?;
+    if let StageConfig::Report(report) = &stage.value {
+        let proofs = config.proofs(report).into_iter();
+        before.extend(proofs.map(|proof| (proof, stage.referenced)));
+    }
+    Ok(before)
 }
 
 /// Position of the stage that is referred to.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_saphyr::Spanned;
 
 use super::{Action, DatasetPlan, ExportPlan, Stage, TrainPlan};
-use crate::config::{Config, ConfigError, Document, StageConfig};
+use crate::config::{Config, ConfigError, Document, ReportConfig, StageConfig};
 
 /// The stages that are planned, and what the others are planned from.
 pub(super) struct Planner<'a> {
@@ -36,6 +36,7 @@ impl Planner<'_> {
         if let StageConfig::Report(config) = &stage.value {
             // It shows what all of them made.
             depends.extend(self.before(&config.eval.value));
+            depends.extend(self.proofs(config));
         }
         depends.sort_unstable();
         depends.dedup();
@@ -170,6 +171,13 @@ impl Planner<'_> {
             ));
         }
         Ok(dataset)
+    }
+
+    /// The proofs of what the report's evaluation evaluates, in the order of the file.
+    pub(super) fn proofs(&self, report: &ReportConfig) -> Vec<usize> {
+        let proofs = self.config.proofs(report).into_iter();
+        let names = proofs.filter_map(|index| self.config.stages.get_index(index));
+        names.filter_map(|(name, _)| self.position(name)).collect()
     }
 
     /// The stages that must run before that of this name, in order.

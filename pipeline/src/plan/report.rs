@@ -1,7 +1,8 @@
 //! The plan of a report.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+
+use serde_json::{Value, json};
 
 use super::planner::Planner;
 use super::{Action, EvalPlan, TrainPlan, VerifyPlan};
@@ -14,13 +15,26 @@ pub struct ReportPlan {
     pub title: String,
     /// The evaluation, and with it the ONNX, the training and the images.
     pub eval: EvalPlan,
-    /// The proof that ran before the evaluation, if one did.
+    /// The proof of the same ONNX, if there is one.
     pub verify: Option<VerifyPlan>,
     /// Folder of the results.
     pub folder: PathBuf,
 }
 
 impl ReportPlan {
+    pub(super) fn settings(&self) -> Value {
+        let Self {
+            title,
+            eval,
+            verify,
+            folder: _,
+        } = self;
+        json!({
+            "title": title, "train": self.train().settings(), "eval": eval.settings(),
+            "verify": verify.as_ref().map(VerifyPlan::settings),
+        })
+    }
+
     /// The training.
     pub fn train(&self) -> &TrainPlan {
         &self.eval.export.train
@@ -36,9 +50,9 @@ impl Planner<'_> {
         let Some(Action::Eval(eval)) = self.action(&config.eval) else {
             return Err(self.wrong_kind(&config.eval, "eval"));
         };
-        let mut before = self.before(&config.eval.value).into_iter();
-        let verify = before.find_map(|index| match &self.stages[index].action {
-            Action::Verify(plan) if Arc::ptr_eq(&plan.export, &eval.export) => Some(plan.clone()),
+        let mut proofs = self.proofs(config).into_iter();
+        let verify = proofs.find_map(|index| match &self.stages[index].action {
+            Action::Verify(plan) => Some(plan.clone()),
             _ => None,
         });
         let output = &self.config.output;

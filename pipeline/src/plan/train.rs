@@ -14,6 +14,7 @@ use super::planner::Planner;
 use crate::config::{
     ConfigError, Document, ModelRef, Normalize, StageConfig, TrainConfig, suggestion,
 };
+use crate::history::Names;
 
 /// What a network was trained with: a file among the results of its training.
 pub const SETTINGS: &str = "settings.json";
@@ -51,13 +52,27 @@ pub struct InitialWeights {
 impl TrainPlan {
     /// All that decides the weights, but for the dataset.
     pub fn description(&self) -> Value {
+        let Self {
+            dataset: _,
+            model_name: _,
+            model,
+            architecture: _,
+            normalize,
+            settings,
+            init,
+            folder: _,
+        } = self;
         let mut description = json!({
-            "model": self.model, "normalize": self.normalize, "settings": self.settings,
+            "model": model, "normalize": normalize, "settings": settings,
         });
-        if let Some(init) = &self.init {
+        if let Some(init) = init {
             description["init"] = json!(init.digest);
         }
         description
+    }
+
+    pub(super) fn settings(&self) -> Value {
+        json!({ "training": self.description(), "names": Names::of(self) })
     }
 
     /// [`Self::description`] as the text of [`SETTINGS`].

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::planner::Planner;
 use super::{DatasetPlan, ExportPlan};
 use crate::config::{ConfigError, TOLERANCE, VerifyConfig};
@@ -20,6 +22,27 @@ pub struct VerifyPlan {
     pub config: VerifyConfig,
     /// Where the result goes.
     pub file: PathBuf,
+}
+
+impl VerifyPlan {
+    pub(super) fn settings(&self) -> Value {
+        // What was exported is an input.
+        let Self {
+            export: _,
+            dataset,
+            tolerance,
+            config,
+            file: _,
+        } = self;
+        let VerifyConfig {
+            model: _,
+            dataset: _,
+            tolerance: _,
+            images,
+            after: _,
+        } = config;
+        json!({ "dataset": dataset.settings(), "tolerance": tolerance, "images": images })
+    }
 }
 
 impl Planner<'_> {

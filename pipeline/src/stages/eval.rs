@@ -24,6 +24,7 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     }
     evaluation.speed = None;
     let evaluated = Evaluated {
+        dataset: &plan.dataset.name,
         weights: metadata.sources.weights,
         evaluation: &evaluation,
     };
@@ -31,9 +32,10 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was found, and of which weights.
+/// What was found, on which images, and of which weights.
 #[derive(Serialize)]
 struct Evaluated<'a> {
+    dataset: &'a str,
     weights: Option<Sha256>,
     #[serde(flatten)]
     evaluation: &'a Evaluation,
