@@ -1,11 +1,12 @@
 //! A dataset as a folder of four IDX files.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 
-use crate::{Error, Idx, Images, Part, Split, idx};
+use crate::{Error, Idx, Images, Part, Split, cifar10, idx};
 
 /// One of the four files of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -170,6 +171,19 @@ fn check_labels(path: &Path, labels: &[u8], classes: usize) -> Result<(), Error>
             classes,
         })
     })
+}
+
+/// Whether `path` has the name of a dataset's file: of one of IDX, raw or
+/// gzipped, or of CIFAR-10.
+pub fn is_dataset_file(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(OsStr::to_str) else {
+        return false;
+    };
+    let raw = name.strip_suffix(".gz").unwrap_or(name);
+    let idx = DatasetFile::ALL
+        .iter()
+        .any(|file| file.names().contains(&raw));
+    idx || cifar10::batches().contains(&name)
 }
 
 /// Whether `folder` holds any of the four files.

@@ -18,7 +18,7 @@ use crate::run::{Options, Pipeline};
 use crate::table::table;
 
 /// Name of the lock file in the folder of each run.
-const LOCK: &str = "pipeline.lock";
+pub(crate) const LOCK: &str = "pipeline.lock";
 
 /// The setting over which results are averaged.
 const SEED: &str = "seed";

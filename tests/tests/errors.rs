@@ -457,6 +457,36 @@ mod pipelines {
     }
 
     #[test]
+    fn output_that_is_something_else_already_is_refused_before_anything_runs() {
+        let workspace = with_raw_files();
+        let layers: String = SMALL.iter().map(|layer| format!("  - {layer}\n")).collect();
+        workspace.write("net.yaml", format!("layers:\n{layers}"));
+        let train = fit(&[]).replace("layers:\n", "file: net.yaml\n");
+        let digits = digits_in(Path::new("data"));
+        let yaml = format!("output: runs\nstages:\n{digits}{train}{REST}");
+        workspace.write("pipeline.yaml", yaml);
+        let before = workspace.snapshot();
+        for (file, what) in [
+            ("pipeline.yaml", "the pipeline itself"),
+            ("runs/../pipeline.yaml", "the pipeline itself"),
+            ("./pipeline.lock", "its lock file"),
+            ("net.yaml", "the network of `fit`"),
+            (
+                "data/t10k-labels-idx1-ubyte",
+                "a file of the dataset `digits`",
+            ),
+            ("data", "a folder"),
+            ("runs", "a folder"),
+            ("runs/fit", "where `fit` has its results"),
+        ] {
+            let set = format!("onnx.file={file}");
+            let texts = [&*format!("`onnx` would write {file}, "), what];
+            refuse(&mut workspace.pipeline(&["run", "--set", &set]), &texts);
+            assert!(workspace.snapshot() == before, "{file}");
+        }
+    }
+
+    #[test]
     fn stage_name_that_leaves_the_output_folder_is_refused() {
         let yaml = whole(&SMALL).replace("  fit:", "  ../fit:");
         invalid(
@@ -807,10 +837,10 @@ mod machines {
         fs::create_dir_all(workspace.path("runs/model.onnx/inside")).unwrap();
         refuse(
             &mut workspace.run(&[]),
-            &["stage `onnx` failed", "runs/model.onnx"],
+            &["`onnx` would write runs/model.onnx, which is a folder"],
         );
         let left: Vec<_> = fs::read_dir(workspace.path("runs")).unwrap().collect();
-        assert_eq!(left.len(), 2, "{left:?}");
+        assert_eq!(left.len(), 1, "{left:?}");
     }
 
     /// Root may write anywhere, so that there a file system that cannot be

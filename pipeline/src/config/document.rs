@@ -6,15 +6,20 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_saphyr::Location;
 
+use super::OverrideError;
 use super::problem::Problem;
 use super::schema::settings_of;
 
 /// A YAML file that was read.
 #[derive(Clone, Debug)]
 pub struct Document {
+    /// Where it came from.
     path: PathBuf,
+    /// What errors call it: the path, and what was changed since.
+    name: String,
     text: String,
 }
 
@@ -38,7 +43,7 @@ pub enum ConfigError {
     },
     /// An override that does not fit the file.
     #[error(transparent)]
-    Override(#[from] super::OverrideError),
+    Override(#[from] OverrideError),
 }
 
 /// The largest file that is read; a pipeline is a few kilobytes.
@@ -79,8 +84,22 @@ impl Document {
     pub fn new(path: &Path, text: String) -> Self {
         Self {
             path: path.to_owned(),
+            name: path.display().to_string(),
             text,
         }
+    }
+
+    /// `root` instead of what is written, as the file with `change`.
+    pub(super) fn changed(&self, change: &str, root: &Value) -> Result<Self, ConfigError> {
+        let text = serde_saphyr::to_string(root).map_err(|error| OverrideError::Value {
+            value: "the file".to_owned(),
+            problem: error.to_string(),
+        })?;
+        Ok(Self {
+            path: self.path.clone(),
+            name: format!("{} with {change}", self.name),
+            text,
+        })
     }
 
     /// Where it came from.
@@ -132,10 +151,9 @@ impl Document {
 
     /// An error at these bytes of the file.
     fn shown(&self, span: Range<usize>, problem: &str, hint: Option<String>) -> ConfigError {
-        let path = self.path.display().to_string();
         let group = Level::ERROR.primary_title(problem).element(
             Snippet::source(self.text.as_str())
-                .path(path.as_str())
+                .path(self.name.as_str())
                 .annotation(AnnotationKind::Primary.span(span)),
         );
         let rendered = Renderer::plain().render(&[group]);

@@ -86,7 +86,7 @@ impl Document {
         for value in &values.value {
             let mut varied = root.clone();
             self.set(&mut varied, path, value, place)?;
-            let document = Self::of_value(self.path(), &varied)?;
+            let document = self.changed(path, &varied)?;
             if let Some(problem) = document.problem::<Config>() {
                 let text = format!("`{path}: {value}` does not fit: {}", problem.text);
                 return Err(self.invalid(place, text, problem.hint));
@@ -176,8 +176,7 @@ impl Document {
             *file = output.join(within).to_string_lossy().into_owned();
         }
         root["output"] = output.to_string_lossy().into();
-        let path = format!("{} with {name}", self.path().display());
-        Self::of_value(path.as_ref(), &root)
+        self.changed(name, &root)
     }
 }
 

@@ -1,6 +1,5 @@
 //! `--set train.epochs=3`: a setting given on the command line.
 
-use std::path::Path;
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -75,17 +74,7 @@ impl Document {
         for one in overrides {
             one.apply(&mut root)?;
         }
-        let path = format!("{} with --set", self.path().display());
-        Self::of_value(path.as_ref(), &root)
-    }
-
-    /// `root` as a document that is called `path`.
-    pub(super) fn of_value(path: &Path, root: &Value) -> Result<Self, ConfigError> {
-        let text = serde_saphyr::to_string(root).map_err(|error| OverrideError::Value {
-            value: "the file".to_owned(),
-            problem: error.to_string(),
-        })?;
-        Ok(Self::new(path, text))
+        self.changed("--set", &root)
     }
 }
 
@@ -152,6 +141,8 @@ impl Override {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const YAML: &str = "output: runs

@@ -5,6 +5,7 @@ mod dataset;
 mod eval;
 mod export;
 mod order;
+mod outputs;
 mod planner;
 mod report;
 mod train;
@@ -105,6 +106,7 @@ pub fn plan(document: &Document) -> Result<Plan, ConfigError> {
     for index in order {
         planner.add(index)?;
     }
+    planner.check_outputs()?;
     Ok(Plan {
         output: config.output.clone(),
         stages: planner.stages,

@@ -40,7 +40,6 @@ impl Planner<'_> {
         }
         depends.sort_unstable();
         depends.dedup();
-        self.check_outputs(name, stage, &action)?;
         self.stages.push(Stage {
             name: name.clone(),
             depends,
@@ -60,32 +59,6 @@ impl Planner<'_> {
             format!("`{name}` cannot be the name of a stage, as its results go into a folder of that name"),
             Some("use letters, digits, `-` and `_`".to_owned()),
         ))
-    }
-
-    /// Refuses a stage that writes a file of another.
-    fn check_outputs(
-        &self,
-        name: &str,
-        stage: &Spanned<StageConfig>,
-        action: &Action,
-    ) -> Result<(), ConfigError> {
-        if matches!(action, Action::Dataset(_)) {
-            return Ok(());
-        }
-        let written = action.outputs();
-        let clash = self.stages.iter().find_map(|other| {
-            let outputs = other.action.outputs();
-            let file = outputs.into_iter().find(|file| written.contains(file))?;
-            Some((&other.name, file))
-        });
-        match clash {
-            None => Ok(()),
-            Some((other, file)) => Err(self.document.invalid(
-                stage.referenced,
-                format!("`{name}` and `{other}` both write {}", file.display()),
-                Some("give one of them another `file`".to_owned()),
-            )),
-        }
     }
 
     /// Where a stage stands among those planned so far.
