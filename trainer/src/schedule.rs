@@ -5,6 +5,7 @@ use burn::optim::lr_scheduler::{LrScheduler, LrSchedulerRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::settings::MAX_EPOCHS;
 use crate::{Error, Settings};
 
 /// How the learning rate changes after the warm-up.
@@ -32,7 +33,9 @@ models::named!(Schedule, "a schedule");
 impl Schedule {
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self {
-            Self::Step { every: 0, .. } => Err("every must be at least 1".to_owned()),
+            Self::Step { every, .. } if !(1..=MAX_EPOCHS).contains(every) => {
+                Err(format!("every {every} is not in 1 to {MAX_EPOCHS}"))
+            }
             Self::Step { factor, .. } if !(*factor > 0.0 && factor.is_finite()) => {
                 Err(format!("factor {factor} is not a positive number"))
             }

@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DeviceName, Error, Optimizer, Schedule};
 
+/// The most epochs: what is written of them can then be read back.
+pub(crate) const MAX_EPOCHS: usize = 50_000;
+
+/// The most images per step.
+const MAX_BATCH_SIZE: usize = 1_000_000;
+
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Settings {
@@ -137,9 +143,14 @@ impl Settings {
                 "must be at least 1, unless `init` brings the weights".to_owned(),
             ),
             (
+                "epochs",
+                self.epochs <= MAX_EPOCHS,
+                format!("{} is more than {MAX_EPOCHS}", self.epochs),
+            ),
+            (
                 "batch_size",
-                self.batch_size > 0,
-                "must be at least 1".to_owned(),
+                (1..=MAX_BATCH_SIZE).contains(&self.batch_size),
+                format!("{} is not in 1 to {MAX_BATCH_SIZE}", self.batch_size),
             ),
             (
                 "learning_rate",
@@ -150,6 +161,14 @@ impl Settings {
                 "warmup_epochs",
                 self.warmup_epochs >= 0.0 && self.warmup_epochs.is_finite(),
                 format!("{} is not zero or more", self.warmup_epochs),
+            ),
+            (
+                "warmup_epochs",
+                self.epochs == 0 || self.warmup_epochs <= self.epochs as f64,
+                format!(
+                    "{} is more than `epochs`, {}",
+                    self.warmup_epochs, self.epochs
+                ),
             ),
             (
                 "label_smoothing",
@@ -231,10 +250,13 @@ mod tests {
         };
         for (message, name) in [
             (change(|s| s.epochs = 0), "`epochs`"),
+            (change(|s| s.epochs = usize::MAX), "`epochs`"),
             (change(|s| s.batch_size = 0), "`batch_size`"),
+            (change(|s| s.batch_size = usize::MAX), "`batch_size`"),
             (change(|s| s.learning_rate = 0.0), "`learning_rate`"),
             (change(|s| s.learning_rate = f64::NAN), "`learning_rate`"),
             (change(|s| s.warmup_epochs = -1.0), "`warmup_epochs`"),
+            (change(|s| s.warmup_epochs = 10.5), "`warmup_epochs`"),
             (change(|s| s.label_smoothing = 1.0), "`label_smoothing`"),
             (
                 change(|s| s.validation = Validation::HoldOut(0)),
@@ -254,6 +276,15 @@ mod tests {
                 change(|s| {
                     s.schedule = Schedule::Step {
                         every: 0,
+                        factor: 0.1,
+                    }
+                }),
+                "`schedule`",
+            ),
+            (
+                change(|s| {
+                    s.schedule = Schedule::Step {
+                        every: usize::MAX,
                         factor: 0.1,
                     }
                 }),
