@@ -281,6 +281,26 @@ mod pipelines {
             ),
             (
                 "epochs: 1",
+                "epochs: 100000000000000000",
+                ["is more than 50000", "pipeline.yaml:18:15"],
+            ),
+            (
+                "batch_size: 32",
+                "batch_size: 18446744073709551615",
+                ["is not in 1 to 1000000", "pipeline.yaml:19:19"],
+            ),
+            (
+                "device: cpu",
+                "schedule: { step: { every: 100000000000000000, factor: 0.1 } }",
+                ["is not in 1 to 50000", ":22:17"],
+            ),
+            (
+                "device: cpu",
+                "warmup_epochs: 2",
+                ["2 is more than `epochs`, 1", ":22:22"],
+            ),
+            (
+                "epochs: 1",
                 "epochs: -1",
                 ["a whole number of zero or more", "pipeline.yaml:18:15"],
             ),
@@ -812,15 +832,23 @@ mod machines {
     #[test]
     fn training_that_diverges_is_told_and_leaves_nothing() {
         let workspace = Workspace::new(&whole(&SMALL));
-        refuse(
-            &mut workspace.run(&["--set", "fit.learning_rate=1e30"]),
-            &[
-                "stage `fit` failed",
-                "not a finite number after epoch 1",
-                "lower the learning rate",
-            ],
-        );
-        assert_eq!(workspace.files(), ["pipeline.lock", "pipeline.yaml"]);
+        let diverged = |set: &[&str]| {
+            let arguments = [&["--set", "fit.learning_rate=1e30"], set].concat();
+            refuse(
+                &mut workspace.run(&arguments),
+                &[
+                    "stage `fit` failed",
+                    "no longer a finite number in epoch 1",
+                    "lower the learning rate",
+                ],
+            );
+            assert_eq!(workspace.files(), ["pipeline.lock", "pipeline.yaml"]);
+        };
+        diverged(&[]);
+        // Neither are there checkpoints to go on from, of whatever step.
+        diverged(&["--set", "fit.checkpoint.steps=1"]);
+        diverged(&["--set", "fit.checkpoint.steps=5"]);
+        succeed(&mut workspace.run(&["--stage", "fit"]));
     }
 
     #[test]

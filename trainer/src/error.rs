@@ -53,9 +53,9 @@ pub enum Error {
         /// Missing, unexpected and misshapen tensors.
         problems: Vec<TensorProblem>,
     },
-    /// The loss became infinite or not a number.
+    /// The loss or a weight became infinite or not a number.
     #[error(
-        "the loss is not a finite number after epoch {epoch}; lower the learning rate, or add \
+        "the loss is no longer a finite number in epoch {epoch}; lower the learning rate, or add \
          a warm-up"
     )]
     Diverged {

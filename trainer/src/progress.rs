@@ -77,6 +77,11 @@ impl Mean {
         self.count += count;
     }
 
+    /// Whether all values are finite.
+    pub(crate) fn is_finite(self) -> bool {
+        self.sum.is_finite()
+    }
+
     /// How many values it is the mean of.
     pub(crate) fn count(self) -> usize {
         self.count

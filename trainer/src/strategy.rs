@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::data::dataloader::{DataLoader, DataLoaderIterator};
 use burn::module::Module;
@@ -30,7 +30,7 @@ use crate::schedule::LearningRates;
 use crate::settings::Checkpointing;
 use crate::train::METRICS;
 use crate::view::View;
-use crate::weights::weights;
+use crate::weights::{not_finite, weights};
 use crate::{Batch, Error};
 
 /// What the loop leaves behind, shared with whoever started it.
@@ -183,7 +183,8 @@ impl Run<'_> {
 
         let mut batches = plan.train.pass(epoch, self.progress.steps_in_epoch);
         let mut next = batches.next();
-        while let Some(Ok(batch)) = next {
+        while let Some(batch) = next {
+            let batch = batch.map_err(|error| Error::Burn(error.to_string()))?;
             let progress = batches.progress();
             (classifier, next) = self.step(classifier, batch, progress, &mut batches);
             if plan.stop.load(Ordering::Relaxed) {
@@ -247,7 +248,8 @@ impl Run<'_> {
         let valid = classifier.valid();
         let mut batches = plan.validation.pass(epoch, 0);
         let mut next = batches.next();
-        while let Some(Ok(batch)) = next {
+        while let Some(batch) = next {
+            let batch = batch.map_err(|error| Error::Burn(error.to_string()))?;
             let progress = batches.progress();
             let output;
             (output, next) = plan.beside(|| InferenceStep::step(&valid, batch), || batches.next());
@@ -329,11 +331,20 @@ impl Run<'_> {
         let Checkpointing { steps, seconds, .. } = self.plan.checkpointing;
         match steps {
             Some(steps) => self.progress.steps.is_multiple_of(steps as u64),
-            None => self.saved.elapsed() >= Duration::from_secs_f64(seconds),
+            None => self.saved.elapsed().as_secs_f64() >= seconds,
         }
     }
 
+    /// Saves where the training stands; of one that has diverged, nothing can
+    /// go on.
     fn save(&mut self, classifier: &Classifier) -> Result<(), Error> {
+        let diverged = !self.progress.totals.loss.is_finite()
+            || not_finite(&classifier.valid().network)?.is_some();
+        if diverged {
+            return Err(Error::Diverged {
+                epoch: self.progress.epoch(),
+            });
+        }
         let burn = |error: &dyn std::fmt::Display| Error::Burn(error.to_string());
         let optimizer = self.optimizer.into_bytes().map_err(|error| burn(&error))?;
         Checkpoint {

@@ -99,8 +99,8 @@ pub struct Versions {
     pub burn: String,
 }
 
-/// Burn's version, as the workspace asks for it.
-const BURN_VERSION: &str = "0.22";
+/// Burn's version, as the workspace's Cargo.lock has it.
+const BURN_VERSION: &str = "0.22.1";
 
 /// Trains the network and writes weights, history and summary.
 ///
@@ -126,14 +126,19 @@ pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
     let start = start(job, &identity, train.steps())?;
     let (train_images, validation_images) = (loader_len(&train), loader_len(&validation));
 
+    let trained = match job.settings.epochs {
+        0 => untrained::measure(job, &device, &train, &validation),
+        _ => run(job, &device, train, validation, identity, start),
+    };
+    if let Err(Error::Diverged { .. }) = &trained {
+        // From there, it would diverge again.
+        Checkpoint::clear(job.folder)?;
+    }
     let Trained {
         progress,
         best,
         last,
-    } = match job.settings.epochs {
-        0 => untrained::measure(job, &device, &train, &validation)?,
-        _ => run(job, &device, train, validation, identity, start)?,
-    };
+    } = trained?;
     let (Some(best_epoch), Some(last_epoch)) = (
         progress.best.map(|best| progress.epochs[best].clone()),
         progress.epochs.last().cloned(),
@@ -327,4 +332,16 @@ fn announce(view: &View, start: Option<&Checkpoint>) {
         progress.steps_in_epoch
     ));
     view.head();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BURN_VERSION;
+
+    #[test]
+    fn version_of_burn_is_that_of_the_lock_file() {
+        let lock = include_str!("../../Cargo.lock");
+        let entry = format!("name = \"burn\"\nversion = \"{BURN_VERSION}\"\n");
+        assert!(lock.contains(&entry), "Cargo.lock has no {entry}");
+    }
 }

@@ -12,7 +12,7 @@ use burn::tensor::DType;
 use burn_store::burn_pack::Tensor;
 use burn_store::{
     ApplyError, BurnToPyTorchAdapter, ChainAdapter, FloatCastAdapter, ModuleSnapshot,
-    PyTorchToBurnAdapter, SafetensorsStore,
+    PyTorchToBurnAdapter, SafetensorsStore, bridge,
 };
 use models::Network;
 
@@ -44,6 +44,19 @@ pub(crate) fn weights(network: &Network) -> Result<Vec<u8>, Error> {
         .and_then(|()| store.get_bytes())
         .map_err(|error| Error::Burn(error.to_string()))?;
     Ok(bytes)
+}
+
+/// The first parameter or running statistic of `network` with a number that is
+/// not finite, by its name.
+pub(crate) fn not_finite(network: &Network) -> Result<Option<String>, Error> {
+    for tensor in network.collect(None, None, true) {
+        let name = tensor.name.clone();
+        let data = bridge::into_data(tensor).map_err(|error| Error::Burn(error.to_string()))?;
+        if data.iter::<f32>().any(|number| !number.is_finite()) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// Says which tensor of the file at `path`, `.safetensors` or what `torch.save`
