@@ -39,6 +39,16 @@ pub struct Run {
     pub values: IndexMap<String, Value>,
     /// The pipeline with these values.
     pub pipeline: Pipeline,
+    /// Why it was given up.
+    pub error: Option<String>,
+}
+
+/// Runs that were given up.
+#[derive(Debug, thiserror::Error)]
+#[error("{failed} of {runs} runs were given up")]
+pub struct GivenUp {
+    failed: usize,
+    runs: usize,
 }
 
 impl Sweep {
@@ -62,6 +72,7 @@ impl Sweep {
                 pipeline: Pipeline::planned(plan, lock_path)?,
                 name: combination.name,
                 values: combination.values,
+                error: None,
             })
         });
         Ok(Some(Self {
@@ -85,7 +96,10 @@ impl Sweep {
             }
             message!("{name} ({}/{count})", index + 1);
             match run.pipeline.run(options) {
-                Err(error) if has_diverged(&error) => message!("  given up: {error:#}"),
+                Err(error) if has_diverged(&error) => {
+                    message!("  given up: {error:#}");
+                    run.error = Some(error.root_cause().to_string());
+                }
                 result => {
                     result.map_err(|error| error.context(format!("run `{name}` failed")))?;
                 }
@@ -137,6 +151,8 @@ pub struct RunResult {
     pub values: IndexMap<String, Value>,
     /// Whether all its stages are up to date.
     pub done: bool,
+    /// Why it was given up, if it has been just now.
+    pub error: Option<String>,
     /// Validation accuracy of the best epoch of the first training, 0 to 1.
     pub validation_accuracy: Option<f64>,
     /// Accuracy on the test images by the first evaluation, 0 to 1.
@@ -203,9 +219,25 @@ impl Run {
             folder: plan.output.clone(),
             values: self.values.clone(),
             done,
+            error: self.error.clone(),
             validation_accuracy,
             test_accuracy,
         })
+    }
+}
+
+impl Results {
+    /// That no run was given up.
+    ///
+    /// # Errors
+    ///
+    /// When some were.
+    pub fn check(&self) -> Result<(), GivenUp> {
+        let runs = self.runs.len();
+        match self.runs.iter().filter(|run| run.error.is_some()).count() {
+            0 => Ok(()),
+            failed => Err(GivenUp { failed, runs }),
+        }
     }
 }
 
@@ -282,10 +314,15 @@ impl fmt::Display for Results {
             }
             writeln!(f, "{}", table.trim_fmt())?;
         }
-        match open {
-            0 => Ok(()),
-            open => writeln!(f, "{open} of {} runs are not done", self.runs.len()),
+        if open > 0 {
+            writeln!(f, "{open} of {} runs are not done", self.runs.len())?;
         }
+        for run in &self.runs {
+            if let Some(error) = &run.error {
+                writeln!(f, "  {}: {error}", run.name)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -311,6 +348,7 @@ mod tests {
             folder: PathBuf::from("runs"),
             values: values.map(|(path, value)| (path.to_owned(), value)).into(),
             done,
+            error: None,
             validation_accuracy: done.then_some(accuracy),
             test_accuracy: None,
         }

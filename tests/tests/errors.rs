@@ -526,6 +526,7 @@ mod pipelines {
                 "`nothing` is neither a stage nor the kind of exactly one",
             ),
             ("train.epochs", "STAGE.SETTING=VALUE"),
+            ("train.epochs=", "`train.epochs=` says no value"),
             ("train.epochs=[", "`[` is not a YAML value"),
             ("fit.epochs.more=3", "`fit.epochs` has no settings"),
         ] {

@@ -78,13 +78,36 @@ fn run_that_diverges_does_not_stop_the_others() {
     let workspace = sweep();
     let matrix = "matrix={ fit.learning_rate: [1.0e+30, 0.01] }";
     let sgd = "fit.optimizer=sgd";
-    let output = succeed(&mut workspace.run(&["--set", matrix, "--set", sgd]));
-    let message = stderr(&output);
-    assert!(message.contains("given up"), "{message}");
-    assert!(
-        stdout(&output).contains("1 of 2 runs are not done"),
-        "{message}"
+    let run = |json: &[&str]| {
+        let arguments = [&["--set", matrix, "--set", sgd], json].concat();
+        let output = workspace.run(&arguments).output().unwrap();
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        for text in ["given up", "error: 1 of 2 runs were given up"] {
+            assert!(message.contains(text), "no `{text}` in:\n{message}");
+        }
+        stdout(&output)
+    };
+    let why = "the loss is no longer a finite number in epoch 1";
+    let table = run(&[]);
+    assert!(table.contains("1 of 2 runs are not done"), "{table}");
+    let reason = format!("  learning_rate=1e30: {why}");
+    assert!(table.contains(&reason), "{table}");
+    let found: Value = serde_json::from_str(&run(&["--json"])).unwrap();
+    let error = found["runs"][0]["error"].as_str().unwrap();
+    assert!(error.contains(why), "{error}");
+    assert!(found["runs"][1]["done"].as_bool().unwrap());
+    assert!(found["runs"][1]["error"].is_null());
+}
+
+#[test]
+fn setting_of_the_matrix_cannot_be_set_beside_it() {
+    let workspace = sweep();
+    refuse(
+        &mut workspace.pipeline(&["run", "--set", "train.seed=9"]),
+        &["`train.seed` has its values in `matrix`, as `fit.seed`"],
     );
+    assert_eq!(workspace.files(), ["pipeline.yaml"]);
 }
 
 #[test]

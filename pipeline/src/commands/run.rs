@@ -68,7 +68,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             return dry_run(runs, &options, args.json);
         }
         sweep.run(&options)?;
-        return print(&sweep.results()?, args.json);
+        let results = sweep.results()?;
+        print(&results, args.json)?;
+        return Ok(results.check()?);
     }
     let mut pipeline = Pipeline::open(&args.target.file, &args.target.overrides)?;
     if args.dry_run {

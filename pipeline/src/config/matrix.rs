@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 use serde_saphyr::{Location, Spanned};
 
-use super::overrides::{Override, OverrideError};
+use super::overrides::{Override, OverrideError, keys_of, overlap};
 use super::problem::suggestion;
 use super::{Config, ConfigError, Document};
 
@@ -51,6 +51,7 @@ impl Document {
         for (path, values) in &config.matrix {
             self.check_axis(&root, path, values)?;
         }
+        self.check_distinct(&root, &config.matrix)?;
         let names = short_names(config.matrix.keys());
         let mut combinations: Vec<Combination> = Vec::new();
         for values in self.product(&config.matrix, place)? {
@@ -95,6 +96,21 @@ impl Document {
         Ok(())
     }
 
+    /// Refuses two settings that are one by different names.
+    fn check_distinct(&self, root: &Value, matrix: &Matrix) -> Result<(), ConfigError> {
+        for (index, (path, values)) in matrix.iter().enumerate() {
+            let keys = keys_of(path, root)?;
+            let before = matrix.keys().take(index);
+            let same = |other: &&String| keys_of(other, root).is_ok_and(|one| overlap(&one, &keys));
+            if let Some(other) = before.into_iter().find(same) {
+                let problem = format!("`{path}` and `{other}` are the same setting");
+                let hint = Some("take one of the two out".to_owned());
+                return Err(self.invalid(values.referenced, problem, hint));
+            }
+        }
+        Ok(())
+    }
+
     /// Sets one setting; what is wrong is told at `place`.
     fn set(
         &self,
@@ -111,9 +127,11 @@ impl Document {
                 OverrideError::Stage { stage, stages } => {
                     Some(suggestion(stage, stages.split(", ")))
                 }
-                OverrideError::Form(_) | OverrideError::Value { .. } | OverrideError::NoMap(_) => {
-                    None
-                }
+                OverrideError::Form(_)
+                | OverrideError::Empty(_)
+                | OverrideError::Varied { .. }
+                | OverrideError::Value { .. }
+                | OverrideError::NoMap(_) => None,
             };
             self.invalid(place, error.to_string(), hint)
         })
@@ -208,7 +226,9 @@ pub(crate) fn short_names<'a>(paths: impl Iterator<Item = &'a String> + Clone) -
 fn slug(value: &Value) -> String {
     let text = match value {
         Value::Null => "none".to_owned(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Bool(_) => value.to_string(),
+        // `1e+30` would become `1e-30`.
+        Value::Number(number) => number.to_string().replace("e+", "e"),
         Value::String(text) => text.clone(),
         Value::Array(values) => {
             let values: Vec<String> = values.iter().map(slug).collect();
@@ -291,6 +311,8 @@ stages:
     fn names_of_folders_are_readable_whatever_the_value() {
         for (yaml, name) in [
             ("0.001", "0.001"),
+            ("1.0e+30", "1e30"),
+            ("1.0e-30", "1e-30"),
             ("{ sgd: { momentum: 0.9 } }", "sgd-momentum-0.9"),
             ("{ file: nets/größer.yaml }", "file-nets-gr--er.yaml"),
             ("null", "none"),
@@ -331,6 +353,14 @@ stages:
                 "`fit.epochs: \"many\"` does not fit",
             ),
             ("  fit.seed: [1, 1]\n", "the folder `seed=1`"),
+            (
+                "  fit.seed: [1, 2]\n  train.seed: [3, 4]\n",
+                "`train.seed` and `fit.seed` are the same setting",
+            ),
+            (
+                "  fit.optimizer: [sgd]\n  fit.optimizer.sgd.momentum: [0.9]\n",
+                "are the same setting",
+            ),
             (
                 "  fit.model: [{ file: a/b }, { file: a-b }]\n",
                 "the folder `model=file-a-b`",

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::problem::Problem;
 use super::{ConfigError, Document};
@@ -37,6 +37,20 @@ pub enum OverrideError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Nothing stands behind `=`.
+    #[error("`{0}=` says no value; write one behind the `=`")]
+    Empty(String),
+    /// `matrix` gives the setting its values, run by run.
+    #[error(
+        "`{setting}` has its values in `matrix`, as `{axis}`; take it out there, or give others \
+         with --set 'matrix={{ {axis}: [...] }}'"
+    )]
+    Varied {
+        /// The setting, as it was given.
+        setting: String,
+        /// As it stands in `matrix`.
+        axis: String,
+    },
     /// A part of the path is not a map.
     #[error("`{0}` has no settings inside it")]
     NoMap(String),
@@ -47,10 +61,13 @@ impl FromStr for Override {
 
     fn from_str(text: &str) -> Result<Self, OverrideError> {
         let form = || OverrideError::Form(text.to_owned());
-        let (path, value) = text.split_once('=').ok_or_else(form)?;
-        let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+        let (setting, value) = text.split_once('=').ok_or_else(form)?;
+        let path: Vec<String> = setting.split('.').map(str::to_owned).collect();
         if path.iter().any(String::is_empty) {
             return Err(form());
+        }
+        if value.trim().is_empty() {
+            return Err(OverrideError::Empty(setting.to_owned()));
         }
         Ok(Self {
             path,
@@ -74,6 +91,9 @@ impl Document {
         for one in overrides {
             one.apply(&mut root)?;
         }
+        for one in overrides {
+            one.check_not_varied(&root)?;
+        }
         self.changed("--set", &root)
     }
 }
@@ -82,7 +102,7 @@ impl Override {
     /// Changes the setting in a document's value.
     pub(super) fn apply(&self, root: &mut Value) -> Result<(), OverrideError> {
         let mut value = root;
-        for (index, key) in self.resolve(value)?.iter().enumerate() {
+        for (index, key) in resolve(&self.path, value)?.iter().enumerate() {
             let map = match value {
                 Value::Object(map) => map,
                 Value::Null if index > 0 => {
@@ -107,35 +127,63 @@ impl Override {
         Ok(())
     }
 
-    /// The keys from the root: `stages`, the stage, its kind, the setting.
-    fn resolve(&self, root: &Value) -> Result<Vec<String>, OverrideError> {
-        let (first, rest) = (&self.path[0], &self.path[1..]);
-        if rest.is_empty() {
-            return Ok(vec![first.clone()]);
+    /// Refuses to set what each run of the `matrix` sets again.
+    fn check_not_varied(&self, root: &Value) -> Result<(), OverrideError> {
+        let keys = resolve(&self.path, root)?;
+        let axes = root["matrix"].as_object();
+        let varied = |axis: &&String| {
+            // One that names nothing is told where it stands.
+            keys_of(axis, root).is_ok_and(|axis| overlap(&axis, &keys))
+        };
+        match axes.into_iter().flat_map(Map::keys).find(varied) {
+            None => Ok(()),
+            Some(axis) => Err(OverrideError::Varied {
+                setting: self.path.join("."),
+                axis: axis.clone(),
+            }),
         }
-        let empty = serde_json::Map::new();
-        let stages = root["stages"].as_object().unwrap_or(&empty);
-        let kind = |stage: &Value| Some(stage.as_object()?.keys().next()?.clone());
-        let named = stages.get(first).map(|stage| (first.clone(), kind(stage)));
-        let mut of_kind = stages
-            .iter()
-            .filter(|(_, stage)| kind(stage).as_ref() == Some(first))
-            .map(|(name, stage)| (name.clone(), kind(stage)));
-        let found = named.or_else(|| of_kind.next().filter(|_| of_kind.next().is_none()));
-        let Some((name, Some(kind))) = found else {
-            return Err(OverrideError::Stage {
-                stage: first.clone(),
-                stages: stages.keys().cloned().collect::<Vec<_>>().join(", "),
-            });
-        };
-        // `fit.train.epochs` and `fit.epochs` are the same.
-        let rest = match rest {
-            [head, tail @ ..] if *head == kind && !tail.is_empty() => tail,
-            rest => rest,
-        };
-        let keys = ["stages".to_owned(), name, kind].into_iter();
-        Ok(keys.chain(rest.iter().cloned()).collect())
     }
+}
+
+/// The keys of a setting that is called `path`, from the root on.
+pub(super) fn keys_of(path: &str, root: &Value) -> Result<Vec<String>, OverrideError> {
+    let path: Vec<String> = path.split('.').map(str::to_owned).collect();
+    resolve(&path, root)
+}
+
+/// Whether two settings are one, or one is part of the other.
+pub(super) fn overlap(one: &[String], other: &[String]) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+/// The keys from the root: `stages`, the stage, its kind, the setting.
+fn resolve(path: &[String], root: &Value) -> Result<Vec<String>, OverrideError> {
+    let (first, rest) = (&path[0], &path[1..]);
+    if rest.is_empty() {
+        return Ok(vec![first.clone()]);
+    }
+    let empty = serde_json::Map::new();
+    let stages = root["stages"].as_object().unwrap_or(&empty);
+    let kind = |stage: &Value| Some(stage.as_object()?.keys().next()?.clone());
+    let named = stages.get(first).map(|stage| (first.clone(), kind(stage)));
+    let mut of_kind = stages
+        .iter()
+        .filter(|(_, stage)| kind(stage).as_ref() == Some(first))
+        .map(|(name, stage)| (name.clone(), kind(stage)));
+    let found = named.or_else(|| of_kind.next().filter(|_| of_kind.next().is_none()));
+    let Some((name, Some(kind))) = found else {
+        return Err(OverrideError::Stage {
+            stage: first.clone(),
+            stages: stages.keys().cloned().collect::<Vec<_>>().join(", "),
+        });
+    };
+    // `fit.train.epochs` and `fit.epochs` are the same.
+    let rest = match rest {
+        [head, tail @ ..] if *head == kind && !tail.is_empty() => tail,
+        rest => rest,
+    };
+    let keys = ["stages".to_owned(), name, kind].into_iter();
+    Ok(keys.chain(rest.iter().cloned()).collect())
 }
 
 #[cfg(test)]
@@ -193,6 +241,16 @@ stages:
     }
 
     #[test]
+    fn setting_that_is_varied_is_refused_by_whatever_name() {
+        for set in ["fit.seed=9", "train.seed=9", "fit.train.seed=9"] {
+            let axis = "matrix={ fit.seed: [1, 2] }";
+            let error = apply(&[set, axis]).unwrap_err().to_string();
+            assert!(error.contains("has its values in `matrix`"), "{error}");
+        }
+        apply(&["fit.epochs=9", "matrix={ fit.seed: [1, 2] }"]).unwrap();
+    }
+
+    #[test]
     fn kind_of_two_stages_names_neither() {
         let error = apply(&["eval.batch=7"]).unwrap_err().to_string();
         assert!(error.contains("exactly one stage"), "{error}");
@@ -209,6 +267,8 @@ stages:
             let error = apply(&[text]).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         }
+        let error = "fit.epochs=".parse::<Override>().unwrap_err();
+        assert_eq!(error, OverrideError::Empty("fit.epochs".to_owned()));
         for text in ["epochs", "=3", "fit.=3", ".epochs=3"] {
             let error = text.parse::<Override>().unwrap_err();
             assert_eq!(error, OverrideError::Form(text.to_owned()));
