@@ -193,6 +193,17 @@ pub fn holds_idx(folder: &Path) -> bool {
         .any(|file| file.find(folder).is_some())
 }
 
+/// How many images `part` of the IDX files in `folder` has, by the header.
+///
+/// # Errors
+///
+/// When the file of the images is missing or its header is malformed.
+pub fn count_images(folder: &Path, part: Part) -> Result<usize, Error> {
+    let [images, _] = DatasetFile::of_part(part);
+    let dims = Idx::read_dims(&images.require(folder)?, images.rank())?;
+    Ok(dims.first().map_or(0, |&count| count as usize))
+}
+
 /// The digest of the whole dataset in `folder`, the same for raw and gzipped
 /// files: that of the text which `sha256sum` prints for the four raw files
 /// under their published names, in the order of [`DatasetFile::ALL`].

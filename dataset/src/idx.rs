@@ -75,6 +75,20 @@ impl Idx {
         )
     }
 
+    /// The dimensions in the header of the file at `path`, which is read no further.
+    pub(crate) fn read_dims(path: &Path, rank: usize) -> Result<Vec<u32>, Error> {
+        let problem = |problem| Error::Idx {
+            path: path.to_owned(),
+            problem,
+        };
+        let mut reader = BufReader::with_capacity(BUFFER_BYTES, open(path)?);
+        let dims = match is_gzip(&mut reader).map_err(|error| problem(error.into()))? {
+            true => decode_header(&mut GzDecoder::new(reader), rank),
+            false => decode_header(&mut reader, rank),
+        };
+        dims.map_err(problem)
+    }
+
     /// Reads an IDX file of `stored` bytes, raw or gzipped, from `reader`.
     pub(crate) fn decode(
         mut reader: impl BufRead,

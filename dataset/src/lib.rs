@@ -50,7 +50,7 @@ pub use error::{CifarError, Error, IdxError, LayoutError};
 pub use fetch::{FetchError, Fetched, FetchedFile, Needed, Source, SourceError, fetch, fetch_from};
 #[cfg(feature = "pictures")]
 pub use fit::{as_picture, fitted_pixels};
-pub use folder::{DatasetFile, digest, holds_idx, is_dataset_file, load_split};
+pub use folder::{DatasetFile, count_images, digest, holds_idx, is_dataset_file, load_split};
 pub use idx::Idx;
 pub use image_folder::ImageFolder;
 pub use image_options::{Fit, ImageFolderOptions, TestSplit};

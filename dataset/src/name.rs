@@ -82,6 +82,14 @@ impl DatasetName {
         }
     }
 
+    /// How many training images there are.
+    pub fn train_images(self) -> usize {
+        match self {
+            Self::Mnist | Self::FashionMnist => 60_000,
+            Self::Cifar10 => 50_000,
+        }
+    }
+
     /// The folder where the dataset is looked for unless another is named:
     /// `data/<name>`.
     pub fn default_dir(self) -> PathBuf {

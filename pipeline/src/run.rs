@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use anyhow::Context as _;
 use output::message;
 use serde::Serialize;
 
@@ -160,7 +161,13 @@ impl Pipeline {
     ///
     /// The first stage that fails; what was done before it stays done.
     pub fn run(&mut self, options: &Options) -> anyhow::Result<Vec<Outcome>> {
-        let _lock = match self.pending(options)?.is_empty() {
+        let pending = self.pending(options)?;
+        for (stage, _) in &pending {
+            stages::check(&stage.action)
+                .map_err(anyhow::Error::from)
+                .with_context(|| format!("stage `{}` cannot run", stage.name))?;
+        }
+        let _lock = match pending.is_empty() {
             true => None,
             // Another run may have recorded stages until it let go.
             false => {

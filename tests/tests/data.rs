@@ -176,6 +176,24 @@ fn wrong_settings_of_data_are_refused_where_they_stand() {
         &["the names of their folders"],
     );
     refused(
+        "fraction: 0.25",
+        "fraction: 1.0",
+        "",
+        &["pipeline.yaml:7", "no pictures are left to train on"],
+    );
+    refused(
+        "name: few-digits",
+        "name: fashion-mnist",
+        "",
+        &["pipeline.yaml:5", "`fashion-mnist` is a published dataset"],
+    );
+    refused(
+        "rotate: 10",
+        "crop: 28",
+        AUGMENT,
+        &["`crop` is 28, but the images are 28×28"],
+    );
+    refused(
         "rotate: 10",
         "rotate: 400",
         AUGMENT,

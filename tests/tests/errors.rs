@@ -430,17 +430,33 @@ mod pipelines {
     }
 
     #[test]
-    fn more_held_out_images_than_there_are_is_refused_when_they_are_known() {
-        let workspace = Workspace::new(&whole(&SMALL).replace("hold_out: 100", "hold_out: 600"));
-        refuse(
-            &mut workspace.pipeline(&["run"]),
-            &[
-                "stage `fit` failed",
-                "600 of 600 training images",
-                "from 1 to 599",
-            ],
+    fn more_held_out_images_than_there_are_is_refused_before_anything_runs() {
+        misspelt(
+            "hold_out: 100",
+            "hold_out: 600",
+            &["600 of 600 training images", "pipeline.yaml:21:19"],
         );
-        assert!(!workspace.path("runs").exists());
+        let own = digits();
+        let published = "  digits:\n    dataset: { name: mnist }\n";
+        let yaml = whole(&SMALL).replace(&own, published);
+        invalid(
+            &yaml.replace("hold_out: 100", "hold_out: 60000"),
+            &["60000 of 60000 training images"],
+        );
+    }
+
+    #[test]
+    fn own_dataset_has_a_name_and_classes_that_tell_it_apart() {
+        misspelt(
+            "name: digits",
+            "name: mnist",
+            &["`mnist` is a published dataset", "pipeline.yaml:5:13"],
+        );
+        misspelt(
+            "nine]",
+            "eight]",
+            &["the class `eight` is there twice", "pipeline.yaml:7:16"],
+        );
     }
 
     #[test]
@@ -826,7 +842,7 @@ mod machines {
             let set = format!("fit.device={device}");
             let texts = [&*format!("`--features {device}`"), "`auto` or `cpu`"];
             refuse(&mut workspace.pipeline(&["run", "--set", &set]), &texts);
-            assert!(!workspace.path("runs").exists());
+            assert_eq!(workspace.files(), ["pipeline.yaml"]);
         }
     }
 

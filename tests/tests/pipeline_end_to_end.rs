@@ -403,6 +403,18 @@ fn early_stopping_ends_a_training_that_no_longer_gets_better() {
 }
 
 #[test]
+fn a_tenth_of_a_small_dataset_is_held_out_where_nothing_else_is_said() {
+    let yaml = whole(&SMALL).replace("      validation: { hold_out: 100 }\n", "");
+    let workspace = Workspace::new(&yaml);
+    let message = stderr(&succeed(&mut workspace.run(&["--stage", "fit"])));
+    let told = "540 images to train on, 60 to validate on";
+    assert!(message.contains(told), "{message}");
+    let summary = workspace.json("runs/fit/summary.json");
+    assert_eq!(summary["train_images"], 540);
+    assert_eq!(summary["validation_images"], 60);
+}
+
+#[test]
 fn batches_are_logged_on_request() {
     let workspace = small();
     let log = ["--stage", "fit", "--set", "fit.log_every=4"];

@@ -95,6 +95,21 @@ fn weights_of_another_network_are_refused_before_anything_runs() {
 }
 
 #[test]
+fn weights_that_are_not_finite_are_refused_by_their_name() {
+    let (workspace, _) = trained();
+    let mut weights = workspace.read("weights.safetensors");
+    let last = weights.len() - 4;
+    weights[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    workspace.write("weights.safetensors", weights);
+    let yaml = pretrained(&SMALL, "").replace("epochs: 1", "epochs: 0");
+    workspace.write("pipeline.yaml", yaml);
+    refuse(
+        &mut workspace.pipeline(&["run"]),
+        &["weights.safetensors", "fc1.weight", "infinite or none"],
+    );
+}
+
+#[test]
 fn epochs_are_needed_where_no_weights_are_given() {
     let workspace = Workspace::new(&tests::whole(&SMALL).replace("epochs: 1", "epochs: 0"));
     refuse(

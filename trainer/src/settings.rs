@@ -94,6 +94,14 @@ pub enum Validation {
 
 models::named!(Validation, "what to validate on");
 
+impl Validation {
+    /// What is held out of so many training images where nobody says: 5,000, or
+    /// a tenth where that is less.
+    pub fn of(images: usize) -> Self {
+        Self::HoldOut((images / 10).clamp(1, 5000))
+    }
+}
+
 /// When to stop before the last epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -125,13 +133,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Checks every value against the number of training images, which is
-    /// `usize::MAX` where it is not known yet.
+    /// Checks every value, and against the number of training images where that
+    /// is known.
     ///
     /// # Errors
     ///
     /// The first setting whose value is impossible.
-    pub fn check(&self, images: usize) -> Result<(), Error> {
+    pub fn check(&self, images: Option<usize>) -> Result<(), Error> {
         let held_out = match self.validation {
             Validation::HoldOut(held_out) => held_out,
             Validation::Test => 0,
@@ -177,15 +185,17 @@ impl Settings {
             ),
             (
                 "validation",
-                self.validation == Validation::Test || (1..images).contains(&held_out),
-                match images {
-                    usize::MAX => "hold_out must be at least 1".to_owned(),
-                    images => format!(
-                        "{held_out} of {images} training images cannot be held out; choose \
-                         hold_out from 1 to {}",
-                        images.saturating_sub(1)
-                    ),
-                },
+                self.validation == Validation::Test || held_out > 0,
+                "hold_out must be at least 1".to_owned(),
+            ),
+            (
+                "validation",
+                images.is_none_or(|images| held_out < images),
+                format!(
+                    "{held_out} of {0} training images cannot be held out, as none of the {0} \
+                     would be left to train on; choose a smaller hold_out",
+                    images.unwrap_or_default()
+                ),
             ),
             (
                 "early_stopping",
@@ -227,9 +237,17 @@ mod tests {
 
     #[test]
     fn defaults_are_possible_where_there_are_images_enough() {
-        assert!(Settings::default().check(5001).is_ok());
-        assert!(Settings::default().check(5000).is_err());
-        assert!(Settings::default().check(0).is_err());
+        assert!(Settings::default().check(None).is_ok());
+        assert!(Settings::default().check(Some(5001)).is_ok());
+        assert!(Settings::default().check(Some(5000)).is_err());
+        assert!(Settings::default().check(Some(0)).is_err());
+    }
+
+    #[test]
+    fn a_tenth_is_held_out_where_there_are_few_images() {
+        for (images, held_out) in [(60_000, 5000), (50_000, 5000), (600, 60), (5, 1)] {
+            assert_eq!(Validation::of(images), Validation::HoldOut(held_out));
+        }
     }
 
     #[test]
@@ -238,7 +256,7 @@ mod tests {
             validation: Validation::Test,
             ..Settings::default()
         };
-        assert!(settings.check(1).is_ok());
+        assert!(settings.check(Some(1)).is_ok());
     }
 
     #[test]
@@ -246,7 +264,7 @@ mod tests {
         let change = |change: fn(&mut Settings)| {
             let mut settings = Settings::default();
             change(&mut settings);
-            settings.check(60_000).unwrap_err().to_string()
+            settings.check(Some(60_000)).unwrap_err().to_string()
         };
         for (message, name) in [
             (change(|s| s.epochs = 0), "`epochs`"),

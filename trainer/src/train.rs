@@ -113,7 +113,7 @@ const BURN_VERSION: &str = "0.22.1";
 /// written, the loss is no longer finite, the training is stopped, or the
 /// folder has the checkpoint of another unfinished training.
 pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
-    job.settings.check(job.train.images().len())?;
+    job.settings.check(Some(job.train.images().len()))?;
     let (name, device) = device::resolve(job.settings.device)?;
     let identity = json!({
         "burnish": env!("CARGO_PKG_VERSION"),

@@ -83,6 +83,11 @@ impl ImageFolder {
         &self.options
     }
 
+    /// How many pictures `part` has.
+    pub fn count(&self, part: Part) -> usize {
+        self.of_part(part).len()
+    }
+
     /// The pictures of `part`, decoded and resized, [n, channels, height,
     /// width]; out of a cache in the folder `.burnish` where the pictures are
     /// still the same. Progress goes to stderr when that is a terminal.

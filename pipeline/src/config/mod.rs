@@ -123,7 +123,8 @@ pub struct DatasetConfig {
     #[schemars(with = "Option<PathBuf>")]
     pub dir: Option<Spanned<PathBuf>>,
     /// Class names of your own dataset, in the order of the labels.
-    pub classes: Option<Vec<String>>,
+    #[schemars(with = "Option<Vec<String>>")]
+    pub classes: Option<Spanned<Vec<String>>>,
     /// What becomes of pictures, in a folder for each class.
     #[schemars(with = "Option<ImagesConfig>")]
     pub images: Option<Spanned<ImagesConfig>>,
@@ -179,8 +180,8 @@ pub struct TrainConfig {
     /// Random changes of the training images.
     #[schemars(with = "Option<Augment>")]
     pub augment: Option<Spanned<Augment>>,
-    /// Images to validate on: `hold_out: 5000` of the training images, which is
-    /// the default, or `test`.
+    /// Images to validate on: `hold_out: 5000` of the training images, or `test`;
+    /// by default 5,000, or a tenth of the training images where that is less.
     #[schemars(with = "Option<Validation>")]
     pub validation: Option<Spanned<Validation>>,
     /// When to stop before the last epoch.
@@ -203,8 +204,9 @@ pub struct TrainConfig {
 }
 
 impl TrainConfig {
-    /// The trainer's settings: as written, else the default.
-    pub fn settings(&self) -> Settings {
+    /// The trainer's settings: as written, else the default, for so many
+    /// training images where that is known.
+    pub fn settings(&self, images: Option<usize>) -> Settings {
         let default = Settings::default();
         Settings {
             device: self.device,
@@ -217,7 +219,10 @@ impl TrainConfig {
             warmup_epochs: value(&self.warmup_epochs, default.warmup_epochs),
             label_smoothing: value(&self.label_smoothing, default.label_smoothing),
             augment: value(&self.augment, default.augment),
-            validation: value(&self.validation, default.validation),
+            validation: value(
+                &self.validation,
+                images.map_or(default.validation, Validation::of),
+            ),
             early_stopping: self.early_stopping.as_ref().map(|stop| stop.value),
             init: self.init.as_ref().map(|init| init.value.clone()),
             log_every: self.log_every.as_ref().map(|batches| batches.value),

@@ -22,6 +22,8 @@ pub struct DatasetPlan {
     pub classes: Vec<String>,
     /// Channels, height and width of an image.
     pub image_shape: [usize; 3],
+    /// How many training images there are, where that is known before they are read.
+    pub train_images: Option<usize>,
 }
 
 /// How a dataset is stored.
@@ -37,13 +39,14 @@ pub enum DatasetFormat {
 
 impl DatasetPlan {
     pub(super) fn settings(&self) -> Value {
-        // Pictures have the shape of their options, other images that of their files.
+        // What is left out is what the options or the files have.
         let Self {
             name,
             format: _,
             dir,
             classes,
             image_shape: _,
+            train_images: _,
         } = self;
         json!({
             "name": name, "dir": dir, "classes": classes,
@@ -67,6 +70,9 @@ impl Planner<'_> {
             .dir
             .as_ref()
             .map_or_else(|| PathBuf::from("data").join(name), |dir| dir.value.clone());
+        if config.images.is_some() || config.classes.is_some() {
+            self.check_own_name(config)?;
+        }
         match (&config.images, &config.classes) {
             (Some(images), None) => self.pictures(config, images, dir),
             (Some(images), Some(_)) => Err(self.document.invalid(
@@ -76,6 +82,39 @@ impl Planner<'_> {
             )),
             (None, Some(classes)) => self.idx(config, classes, dir),
             (None, None) => self.published(config, dir),
+        }
+    }
+
+    /// Refuses the name of a published dataset: by it alone, a model's images
+    /// would be fetched.
+    fn check_own_name(&self, config: &DatasetConfig) -> Result<(), ConfigError> {
+        let name = &config.name.value;
+        if name.parse::<DatasetName>().is_err() {
+            return Ok(());
+        }
+        Err(self.document.invalid(
+            config.name.referenced,
+            format!("`{name}` is a published dataset, but this one is of your own"),
+            Some(
+                "give it another name; for the published one, take out `classes` and `images`"
+                    .into(),
+            ),
+        ))
+    }
+
+    fn check_classes(&self, classes: &Spanned<Vec<String>>) -> Result<(), ConfigError> {
+        let names = &classes.value;
+        let twice = names
+            .iter()
+            .enumerate()
+            .find(|(index, name)| names[..*index].contains(name));
+        match twice {
+            None => Ok(()),
+            Some((_, name)) => Err(self.document.invalid(
+                classes.referenced,
+                format!("the class `{name}` is there twice"),
+                Some("give each class a name of its own".to_owned()),
+            )),
         }
     }
 
@@ -96,7 +135,19 @@ impl Planner<'_> {
             }
             other => self.unusable(config, &other),
         })?;
+        let train_images = folder.count(Part::Train);
+        if train_images == 0 {
+            let fraction = options.test.fraction;
+            return Err(self.document.invalid(
+                images.referenced,
+                format!(
+                    "with `test: {{ fraction: {fraction} }}`, no pictures are left to train on"
+                ),
+                Some("choose a smaller fraction, such as 0.2".to_owned()),
+            ));
+        }
         Ok(DatasetPlan {
+            train_images: Some(train_images),
             name: config.name.value.clone(),
             dir,
             classes: folder.classes().to_vec(),
@@ -108,16 +159,20 @@ impl Planner<'_> {
     fn idx(
         &self,
         config: &DatasetConfig,
-        classes: &[String],
+        classes: &Spanned<Vec<String>>,
         dir: PathBuf,
     ) -> Result<DatasetPlan, ConfigError> {
+        self.check_classes(classes)?;
+        let classes = &classes.value;
         let test = dataset::load_split(&dir, Part::Test, classes.len())
             .map_err(|error| self.unusable(config, &error))?;
         Ok(DatasetPlan {
             name: config.name.value.clone(),
             format: DatasetFormat::Idx,
+            // What is wrong with that file, the stage tells.
+            train_images: dataset::count_images(&dir, Part::Train).ok(),
             dir,
-            classes: classes.to_vec(),
+            classes: classes.clone(),
             image_shape: test.images().image_shape(),
         })
     }
@@ -153,6 +208,7 @@ impl Planner<'_> {
                 .map(|&class| class.to_owned())
                 .collect(),
             image_shape: published.image_shape(),
+            train_images: Some(published.train_images()),
         })
     }
 }

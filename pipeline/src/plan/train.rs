@@ -95,9 +95,8 @@ impl Planner<'_> {
     ) -> Result<TrainPlan, ConfigError> {
         let dataset = self.dataset_of(&config.dataset)?;
         let (model, architecture) = self.model(&config.model, &dataset)?;
-        let settings = config.settings();
-        // How many images there are is known only when the dataset is there.
-        settings.check(usize::MAX).map_err(|error| {
+        let settings = config.settings(dataset.train_images);
+        settings.check(dataset.train_images).map_err(|error| {
             let place = match &error {
                 trainer::Error::Setting { setting, .. } => config.place(setting),
                 _ => None,
@@ -105,6 +104,7 @@ impl Planner<'_> {
             let place = place.unwrap_or(stage.referenced);
             self.document.invalid(place, error.to_string(), None)
         })?;
+        self.check_crop(config, &dataset)?;
         let model_name = match &config.model.value {
             ModelRef::BuiltIn(name) => name.clone(),
             ModelRef::File(path) => path.display().to_string(),
@@ -122,6 +122,22 @@ impl Planner<'_> {
             settings,
             folder: self.config.output.join(name),
         })
+    }
+
+    /// Refuses a crop that may miss the image.
+    fn check_crop(&self, config: &TrainConfig, dataset: &DatasetPlan) -> Result<(), ConfigError> {
+        let [_, height, width] = dataset.image_shape;
+        match &config.augment {
+            Some(augment) if augment.value.crop >= height.min(width) => Err(self.document.invalid(
+                augment.referenced,
+                format!(
+                    "`augment`: `crop` is {}, but the images are {height}×{width}",
+                    augment.value.crop
+                ),
+                Some("choose a smaller number of pixels, such as 2".to_owned()),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Finds every parameter of the network in the file.

@@ -26,6 +26,18 @@ pub(crate) struct Context {
     pub(crate) interrupts: Interrupts,
 }
 
+/// Whether this build and this machine can run the stage at all.
+pub(crate) fn check(action: &Action) -> Result<(), trainer::Error> {
+    match action {
+        Action::Train(plan) => trainer::resolve_device(plan.settings.device).map(drop),
+        Action::Dataset(_)
+        | Action::Export(_)
+        | Action::Verify(_)
+        | Action::Eval(_)
+        | Action::Report(_) => Ok(()),
+    }
+}
+
 /// Runs one stage; its outputs are complete when it returns.
 pub(crate) fn run(action: &Action, context: &Context) -> anyhow::Result<()> {
     match action {

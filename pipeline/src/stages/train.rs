@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dataset::{Normalization, Part};
 use output::{message, tell};
 use runtime::text::grouped;
-use trainer::Job;
+use trainer::{Job, Validation};
 
 use crate::config::Normalize;
 use crate::history::{NAMES, Names};
@@ -24,6 +24,16 @@ impl TrainPlan {
     }
 }
 
+/// How many images are for what.
+fn divided(plan: &TrainPlan, train: usize, test: usize) -> String {
+    let [train, validation] = match plan.settings.validation {
+        Validation::HoldOut(images) => [train.saturating_sub(images), images],
+        Validation::Test => [train, test],
+    };
+    let [train, validation] = [train, validation].map(|images| grouped(images as u64));
+    format!("{train} images to train on, {validation} to validate on")
+}
+
 pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
     let train = plan.dataset.load(Part::Train)?;
     let test = plan.dataset.load(Part::Test)?;
@@ -37,7 +47,7 @@ pub(super) fn run(plan: &TrainPlan, context: &Context) -> anyhow::Result<()> {
     if let Some(init) = &plan.init {
         tell(&weights_table(&init.matched));
     }
-    message!("  {} images", train.images().len());
+    message!("  {}", divided(plan, train.len(), test.len()));
     let listening = context.interrupts.listen();
     let (summary, timing) = trainer::train(&Job {
         architecture: &plan.architecture,

@@ -75,18 +75,24 @@ pub fn match_weights(network: &Network, path: &Path) -> Result<WeightsMatch, Err
 ///
 /// # Errors
 ///
-/// As [`match_weights`], and when a tensor is damaged or holds no floats.
+/// As [`match_weights`], and when a tensor is damaged, holds no floats or one
+/// that is not finite.
 pub fn load_weights(mut network: Network, path: &Path) -> Result<Network, Error> {
     let stored = stored::open(path)?;
     let matched = match_stored(&network, &stored, path)?;
     let adapter = ChainAdapter::new(FloatCastAdapter::to(DType::F32), PyTorchToBurnAdapter);
     let tensors = renamed(stored.tensors, &matched);
     let result = network.apply(tensors, None, Some(Box::new(adapter)), true);
-    match result.errors.first() {
+    let problem = match result.errors.first() {
+        Some(error) => Some(problem(error)),
+        None => not_finite(&network)?
+            .map(|name| format!("`{name}` holds numbers that are infinite or none")),
+    };
+    match problem {
         None => Ok(network),
-        Some(error) => Err(Error::NotWeights {
+        Some(problem) => Err(Error::NotWeights {
             path: path.to_owned(),
-            problem: problem(error),
+            problem,
         }),
     }
 }
