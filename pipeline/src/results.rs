@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Deserializer;
+use serde_json::value::RawValue;
 
 /// The most bytes that such a file may have: some eighty thousand epochs.
 pub const MAX_BYTES: u64 = 16 << 20;
@@ -33,6 +34,18 @@ pub enum Error {
 pub fn json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let bytes = artifact::read_at_most(path, MAX_BYTES)?;
     serde_json::from_slice(&bytes).map_err(|source| invalid(path, source))
+}
+
+/// What is in the file at `path`, to the digit, indented to stand among other
+/// JSON at that depth.
+///
+/// # Errors
+///
+/// When the file cannot be read, is too large, or holds no JSON.
+pub fn verbatim(path: &Path, depth: usize) -> Result<Box<RawValue>, Error> {
+    let value: Box<RawValue> = json(path)?;
+    let line = format!("\n{}", "  ".repeat(depth));
+    RawValue::from_string(value.get().replace('\n', &line)).map_err(|source| invalid(path, source))
 }
 
 /// The values in the file at `path`, one a line.

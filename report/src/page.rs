@@ -29,6 +29,8 @@ struct Page<'a> {
     style: &'static str,
     script: &'static str,
     summary: Vec<(&'static str, String)>,
+    /// Whether there is an epoch, and not only what was before the first.
+    trained: bool,
     epochs: Vec<[String; 7]>,
     classes: Vec<[String; 5]>,
     calibration_error: String,
@@ -63,6 +65,7 @@ pub(crate) fn render(
         style: STYLE,
         script: SCRIPT,
         summary: summary(run, calibration),
+        trained: run.history.iter().any(|epoch| epoch.epoch > 0),
         epochs: run.history.iter().map(|epoch| row(run, epoch)).collect(),
         classes: evaluation.classes.iter().map(class_row).collect(),
         calibration_error: percent(calibration.error),

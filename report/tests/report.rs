@@ -153,6 +153,21 @@ fn equal_runs_give_equal_bytes_but_for_their_times() {
 }
 
 #[test]
+fn network_that_was_not_trained_has_no_curves() {
+    let split = digits();
+    let mut untrained = run(&split, 1.0);
+    untrained.history.truncate(1);
+    untrained.history[0].epoch = 0;
+    untrained.history[0].learning_rate = 0.0;
+    untrained.exported_epoch = 0;
+    let folder = tempfile::tempdir().unwrap();
+    report::write(&untrained, folder.path()).unwrap();
+    let page = fs::read_to_string(folder.path().join(PAGE)).unwrap();
+    assert!(page.contains("Not trained"));
+    assert!(!page.contains("id=\"learning-rate\""));
+}
+
+#[test]
 fn text_from_files_is_never_markup() {
     let folder = written(1.0);
     for file in FILES.iter().filter(|file| !file.ends_with("png")) {

@@ -260,6 +260,10 @@ fn data_show_counts_measures_and_draws() {
         &mut pictures("").pipeline(&["data", "show", "--augmented"]),
         &["`fit` has no `augment:`"],
     );
+    refuse(
+        &mut workspace.pipeline(&["data", "show", "--png", "grid.jpg"]),
+        &["the file's name must end in .png"],
+    );
 }
 
 #[test]

@@ -469,6 +469,10 @@ mod pipelines {
         );
         misspelt("  proof:", "\tproof:", &["tab", "indent with spaces"]);
         invalid("", &["pipeline.yaml", "pipeline init"]);
+        invalid(
+            "output: runs\nstages: {}\n",
+            &["error: there are no stages", "pipeline.yaml:2:"],
+        );
     }
 
     #[test]

@@ -283,9 +283,9 @@ impl Run<'_> {
         let record = EpochRecord {
             epoch: self.progress.epoch(),
             train_loss: train.loss.value(),
-            train_accuracy: train.accuracy.value() / 100.0,
+            train_accuracy: train.right(),
             validation_loss: validation.loss.value(),
-            validation_accuracy: validation.accuracy.value() / 100.0,
+            validation_accuracy: validation.right(),
             learning_rate: self
                 .plan
                 .rates
@@ -317,7 +317,7 @@ impl Run<'_> {
             progress.finished = true;
             self.plan
                 .view
-                .note("stopped early: the validation loss no longer falls");
+                .note("  stopped early: the validation loss no longer falls");
         }
         history::write(&self.plan.folder.join(METRICS), &progress.epochs)?;
         if progress.finished || self.is_due() {

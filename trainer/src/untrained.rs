@@ -35,9 +35,9 @@ pub(crate) fn measure(
     let record = EpochRecord {
         epoch: 0,
         train_loss: train.loss.value(),
-        train_accuracy: train.accuracy.value() / 100.0,
+        train_accuracy: train.right(),
         validation_loss: validation.loss.value(),
-        validation_accuracy: validation.accuracy.value() / 100.0,
+        validation_accuracy: validation.right(),
         learning_rate: 0.0,
     };
     let weights = weights(&classifier.network)?;

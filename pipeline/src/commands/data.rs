@@ -10,6 +10,7 @@ use output::message;
 use pipeline::data::{Loaded, Sample, png, samples, strips};
 use pipeline::plan::{Action, DatasetPlan, Plan};
 use pipeline::run::Pipeline;
+use pipeline::table::columns;
 
 /// Look at the data
 #[derive(Debug, clap::Args)]
@@ -41,11 +42,20 @@ struct Show {
     #[arg(long, value_name = "N", default_value_t = 20)]
     count: usize,
     /// Write the samples with their labels as a PNG file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE.png", value_parser = png_file)]
     png: Option<PathBuf>,
     /// Print the numbers as JSON, and no samples
     #[arg(long)]
     json: bool,
+}
+
+fn png_file(path: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(path);
+    let ending = path.extension();
+    match ending.is_some_and(|ending| ending.eq_ignore_ascii_case("png")) {
+        true => Ok(path),
+        false => Err("the file's name must end in .png"),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,9 +85,6 @@ fn named(name: &Option<String>) -> String {
 
 /// Cells that a sample takes in the terminal.
 const COLUMNS: usize = 16;
-/// Of a terminal that does not tell its width.
-const ACROSS: usize = 5;
-
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let Command::Show(show) = &args.command;
     show.run()
@@ -149,8 +156,9 @@ fn in_terminal(samples: &[Sample]) -> anyhow::Result<()> {
     if runtime::picture::protocol().is_none() {
         return Ok(());
     }
-    for (strip, labels) in strips(samples, ACROSS, COLUMNS) {
-        let count = (strip.width() as usize).min(ACROSS * COLUMNS);
+    let across = (usize::from(columns()) / COLUMNS).max(1);
+    for (strip, labels) in strips(samples, across, COLUMNS) {
+        let count = (strip.width() as usize).min(across * COLUMNS);
         output::ended(runtime::picture::show(&strip, count as u32).map(drop))?;
         output::write(format!("{labels}\n\n"))?;
     }

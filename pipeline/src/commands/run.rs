@@ -10,7 +10,7 @@ use pipeline::results;
 use pipeline::run::{Options, Outcome, Pipeline};
 use pipeline::sweep::Sweep;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::status::State;
 
@@ -47,7 +47,8 @@ pub(crate) struct Args {
 struct Told<'a> {
     #[serde(flatten)]
     outcome: &'a Outcome,
-    results: Option<Value>,
+    /// As it stands in the file, digit by digit.
+    results: Option<Box<RawValue>>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -88,7 +89,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 fn told(outcomes: &[Outcome]) -> Result<Vec<Told<'_>>, results::Error> {
     let told = outcomes.iter().map(|outcome| {
-        let results = outcome.results.as_deref().map(results::json);
+        let results = outcome.results.as_deref();
+        let results = results.map(|path| results::verbatim(path, 2));
         Ok(Told {
             outcome,
             results: results.transpose()?,

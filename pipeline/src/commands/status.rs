@@ -5,6 +5,7 @@ use pipeline::lock::Reason;
 use pipeline::plan::Stage;
 use pipeline::run::Pipeline;
 use pipeline::sweep::Sweep;
+use runtime::text::{padded, widest};
 use serde::Serialize;
 
 /// Say of each stage whether it is up to date
@@ -82,7 +83,7 @@ fn states(run: Option<&str>, pipeline: &Pipeline) -> Vec<State> {
 /// A line for each stage.
 fn table(pipeline: &Pipeline) -> String {
     let status = pipeline.status();
-    let width = status.iter().map(|(stage, _)| stage.name.len()).max();
+    let width = widest(status.iter().map(|(stage, _)| stage.name.as_str()));
     let mut text = String::new();
     for (stage, reason) in status {
         let state = match reason {
@@ -90,10 +91,9 @@ fn table(pipeline: &Pipeline) -> String {
             Some(reason) => format!("has to run: {reason}"),
         };
         text += &format!(
-            "{:width$}  {:7}  {state}\n",
-            stage.name,
-            stage.action.kind(),
-            width = width.unwrap_or_default()
+            "{}  {:7}  {state}\n",
+            padded(&stage.name, width),
+            stage.action.kind()
         );
     }
     text

@@ -25,7 +25,8 @@ use dataset::Normalization;
 use dataset::augment::Augment;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_saphyr::{Location, Spanned};
 use trainer::{
     Checkpointing, DeviceName, EarlyStopping, Optimizer, Schedule, Settings, Validation,
@@ -43,8 +44,19 @@ pub struct Config {
     #[schemars(with = "IndexMap<String, Vec<serde_json::Value>>")]
     pub matrix: Matrix,
     /// The stages by name, in any order.
+    #[serde(deserialize_with = "at_least_one")]
     #[schemars(with = "IndexMap<String, StageConfig>")]
     pub stages: IndexMap<String, Spanned<StageConfig>>,
+}
+
+fn at_least_one<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<IndexMap<String, Spanned<StageConfig>>, D::Error> {
+    let stages = IndexMap::deserialize(deserializer)?;
+    match stages.is_empty() {
+        true => Err(D::Error::custom("there are no stages")),
+        false => Ok(stages),
+    }
 }
 
 /// One stage; the key is its kind.

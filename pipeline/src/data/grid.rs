@@ -8,6 +8,8 @@ use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use kuva::backend::png::PngBackend;
 use kuva::render::render::{Primitive, Scene, TextAnchor};
 
+use runtime::text::{padded, shortened};
+
 use super::Sample;
 
 /// A grid that cannot be drawn.
@@ -104,7 +106,7 @@ pub fn strips(samples: &[Sample], across: usize, columns: usize) -> Vec<(Dynamic
         }
         let labels: String = row
             .iter()
-            .map(|sample| format!("{:columns$}", shortened(&sample.label, columns - 1)))
+            .map(|sample| padded(&shortened(&sample.label, columns - 1), columns))
             .collect();
         (strip.into(), labels.trim_end().to_owned())
     };
@@ -119,15 +121,6 @@ fn tile(samples: &[Sample], least: u32) -> (u32, u32) {
     });
     let factor = least.div_ceil(width.max(height).max(1)).max(1);
     (factor * width, factor * height)
-}
-
-/// The label in at most `length` characters.
-fn shortened(label: &str, length: usize) -> String {
-    if label.chars().count() <= length {
-        return label.to_owned();
-    }
-    let start: String = label.chars().take(length.saturating_sub(1)).collect();
-    format!("{}…", start.trim_end())
 }
 
 #[cfg(test)]

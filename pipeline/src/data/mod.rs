@@ -9,6 +9,7 @@ pub use samples::{Sample, samples};
 use std::fmt;
 
 use dataset::{Normalization, Part, Split};
+use runtime::text::{padded, widest};
 use serde::Serialize;
 
 use crate::plan::DatasetPlan;
@@ -122,11 +123,12 @@ impl fmt::Display for Overview {
             "{}: {} train and {} test images of {channels_}×{height}×{width}\n",
             self.dataset, self.train, self.test
         )?;
-        let names = self.classes.iter().map(|class| class.class.chars().count());
-        let column = names.max().unwrap_or_default().max("channel".len());
+        let names = self.classes.iter().map(|class| class.class.as_str());
+        let column = widest(names.chain(["channel"]));
         writeln!(f, "{:column$}  {:>7}  {:>7}", "class", "train", "test")?;
         for ClassCount { class, train, test } in &self.classes {
-            writeln!(f, "{class:column$}  {train:>7}  {test:>7}")?;
+            let class = padded(class, column);
+            writeln!(f, "{class}  {train:>7}  {test:>7}")?;
         }
         writeln!(f, "\n{:column$}  {:>7}  {:>7}", "channel", "mean", "std")?;
         let moments = self.mean.iter().zip(&self.std);

@@ -10,8 +10,10 @@ use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, Row, Table, presets};
 
-/// Columns of a terminal.
-const WIDTH: u16 = 80;
+/// Columns of the terminal that stdout is, or 80.
+pub fn columns() -> u16 {
+    Table::new().width().unwrap_or(80)
+}
 
 /// A table without lines. The columns `numbers` stand right.
 pub fn table(header: impl Into<Row>, numbers: Range<usize>) -> Table {
@@ -19,7 +21,7 @@ pub fn table(header: impl Into<Row>, numbers: Range<usize>) -> Table {
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH)
+        .set_width(columns().min(80))
         .set_header(header);
     let columns = table.column_iter_mut().enumerate();
     for (_, column) in columns.filter(|(index, _)| numbers.contains(index)) {

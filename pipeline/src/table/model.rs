@@ -30,7 +30,7 @@ pub fn model_table(summary: &Summary, inside: bool) -> String {
         activation_bytes,
     } = summary.total;
     format!(
-        "{}\n {} parameters ({}); for one image of {}: {} mult-adds,\n outputs of {}\n",
+        "{}\n {} parameters ({})\n for one image of {}: {} mult-adds, outputs of {}\n",
         table.trim_fmt(),
         grouped(parameters),
         bytes(parameter_bytes),

@@ -70,7 +70,7 @@ pub(super) fn learning_rate(history: &[Epoch]) -> Plot {
     let highest = values(history, &series).fold(0.0, f64::max);
     let axis = Axis {
         name: "learning rate (of the last step)",
-        range: (0.0, highest),
+        range: (0.0, if highest > 0.0 { highest } else { 1.0 }),
     };
     Plot::new("learning-rate", "Learning rate", |look| {
         draw(look, history, &series, axis, TickFormat::Auto, scientific)

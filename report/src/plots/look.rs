@@ -1,5 +1,6 @@
 //! How plots look, and what they have in common.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kuva::TickFormat;
@@ -8,6 +9,8 @@ use kuva::render::layout::Layout;
 use kuva::render::plots::Plot;
 use kuva::render::render::{Scene, render_multiple};
 use kuva::render::theme::Theme;
+
+use crate::text::shortened;
 
 /// Width of a plot: it fits a telephone without becoming small.
 pub(super) const WIDTH: f64 = 390.0;
@@ -187,16 +190,24 @@ pub(super) fn literal(text: &str) -> String {
     text.replace('$', "\\$")
 }
 
-/// Class names as labels of an axis: shortened, and only as many as there is
-/// place for, each with `pixels`.
+/// Class names as labels of an axis: shortened, with their numbers before them
+/// if they are not told apart then, and only as many as there is place for, each
+/// with `pixels`.
 pub(super) fn class_labels<'a>(names: impl Iterator<Item = &'a str>, pixels: f64) -> Vec<String> {
     let every = (f64::from(TICK_SIZE + 3) / pixels).ceil().max(1.0) as usize;
-    let label = |(index, name): (usize, &str)| match index % every {
-        0 => literal(&crate::text::shortened(name, 14)),
+    let names: Vec<&str> = names.collect();
+    let short = names.iter().map(|name| shortened(name, LABEL));
+    let distinct = short.collect::<BTreeSet<_>>().len() == names.len();
+    let label = |(index, name): (usize, &&str)| match (index % every, distinct) {
+        (0, true) => literal(&shortened(name, LABEL)),
+        (0, false) => literal(&shortened(&format!("{index} {name}"), LABEL)),
         _ => String::new(),
     };
-    names.enumerate().map(label).collect()
+    names.iter().enumerate().map(label).collect()
 }
+
+/// The most characters of a label.
+const LABEL: usize = 14;
 
 /// Whether labels fit side by side, each in `pixels`.
 pub(super) fn fit(labels: &[String], pixels: f64) -> bool {
@@ -231,5 +242,12 @@ mod tests {
         let labels = class_labels(["a", "b", "c", "d"].into_iter(), 7.0);
         assert_eq!(labels, ["a", "", "c", ""]);
         assert_eq!(class_labels(["$x$"].into_iter(), 40.0), ["\\$x\\$"]);
+    }
+
+    #[test]
+    fn names_that_begin_alike_are_told_apart_by_their_numbers() {
+        let names = ["golden retriever, young", "golden retriever, old"];
+        let labels = class_labels(names.into_iter(), 40.0);
+        assert_eq!(labels, ["0 golden retr…", "1 golden retr…"]);
     }
 }

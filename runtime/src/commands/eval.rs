@@ -12,6 +12,7 @@ use dataset::{
 use onnx::proto::ModelProto;
 use output::message;
 use runtime::cli::count;
+use runtime::text::{padded, widest};
 use runtime::{
     Evaluation, MetadataError, ModelMetadata, Provider, Session, SessionOptions, Sources, evaluate,
     library,
@@ -133,8 +134,7 @@ impl Refusal {
 
 /// The model's classes and the dataset's, a line for each number.
 fn side_by_side(model: &[String], dataset: &[String]) -> String {
-    let width = model.iter().map(|class| class.chars().count()).max();
-    let width = width.unwrap_or(0).max("model".len());
+    let width = widest(model.iter().map(String::as_str).chain(["model"]));
     let class = |classes: &[String], number| {
         let class = classes.get(number).map_or("–", String::as_str);
         class.to_owned()
@@ -142,7 +142,7 @@ fn side_by_side(model: &[String], dataset: &[String]) -> String {
     let mut text = format!("\n  class  {:width$}  dataset", "model");
     for number in 0..model.len().max(dataset.len()) {
         let (model, dataset) = (class(model, number), class(dataset, number));
-        text += &format!("\n  {number:>5}  {model:width$}  {dataset}");
+        text += &format!("\n  {number:>5}  {}  {dataset}", padded(&model, width));
     }
     text
 }

@@ -6,6 +6,7 @@ mod curves;
 mod dashboard;
 mod renderer;
 
+use std::io::{IsTerminal, stderr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -23,6 +24,8 @@ pub(crate) struct View {
     /// How far it is and how long it will take; drawn where nothing else is.
     bar: ProgressBar,
     dashboard: Option<Arc<Mutex<Dashboard>>>,
+    /// The table has no learning rates and speeds.
+    narrow: bool,
     epochs: usize,
     /// Images of one epoch, training and validation.
     images_per_epoch: u64,
@@ -43,6 +46,7 @@ impl View {
         Self {
             bar,
             dashboard: dashboard.map(|dashboard| Arc::new(Mutex::new(dashboard))),
+            narrow: is_narrow(),
             epochs,
             images_per_epoch,
             totals: Arc::default(),
@@ -70,21 +74,30 @@ impl View {
 
     /// The head of the table of epochs.
     pub(crate) fn head(&self) {
-        self.note("   epoch   train: loss  accuracy   val: loss  accuracy         lr  images/s");
+        let rest = if self.narrow {
+            ""
+        } else {
+            "         lr  images/s"
+        };
+        let head = "   epoch   train: loss  accuracy   val: loss  accuracy";
+        self.note(&format!("{head}{rest}"));
     }
 
     /// The row of a finished epoch.
     pub(crate) fn epoch(&self, record: &EpochRecord, timing: EpochTiming, best: bool) {
         let epoch = format!("{}/{}", record.epoch, self.epochs);
+        let (rate, speed) = (record.learning_rate, timing.images_per_second);
+        let rest = match self.narrow {
+            true => String::new(),
+            false => format!("  {rate:>8.2e}  {speed:>8.0}"),
+        };
         self.note(&format!(
-            "{epoch:>8}   {:>11.4}  {:>7.2}%   {:>9.4}  {:>7.2}%{}  {:>8.2e}  {:>8.0}",
+            "{epoch:>8}   {:>11.4}  {:>7.2}%   {:>9.4}  {:>7.2}%{}{rest}",
             record.train_loss,
             100.0 * record.train_accuracy,
             record.validation_loss,
             100.0 * record.validation_accuracy,
             if best { " *" } else { "  " },
-            record.learning_rate,
-            timing.images_per_second,
         ));
     }
 
@@ -115,6 +128,15 @@ impl View {
     pub(crate) fn renderer(&self, epoch: usize, log_every: Option<usize>) -> Renderer {
         Renderer::new(self.clone(), epoch, log_every)
     }
+}
+
+/// Columns of a row of the table of epochs.
+const ROW: u16 = 76;
+
+/// Whether stderr is a terminal that is too narrow for [`ROW`].
+fn is_narrow() -> bool {
+    let size = ratatui::crossterm::terminal::size();
+    stderr().is_terminal() && size.is_ok_and(|(columns, _)| columns < ROW)
 }
 
 fn style() -> ProgressStyle {

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::thread;
 
 use runtime::bench::{Latency, Throughput};
-use runtime::text::bar;
+use runtime::text::{bar, columns};
 use runtime::{ActiveProvider, Library};
 use serde::Serialize;
 
 use super::Args;
 
-/// The characters of the bar of the fastest.
-const BAR: f64 = 24.0;
+/// The characters of the bar of the fastest, in a terminal of 80 columns.
+const BAR: usize = 24;
+/// The columns before the bars, and one behind them.
+const BEFORE_BAR: usize = 56;
 
 /// All measurements of a model.
 #[derive(Debug, Serialize)]
@@ -91,13 +93,15 @@ impl fmt::Display for Report {
         let rates = self.throughput.iter();
         let rates = rates.map(|row| row.images_per_second.median);
         let fastest = rates.fold(f64::MIN_POSITIVE, f64::max);
+        let length = columns().saturating_sub(BEFORE_BAR).min(BAR) as f64;
         for row in &self.throughput {
             let rate = row.images_per_second;
             write!(f, "{:>7}  {:>6}", row.threads, row.batch)?;
             for rate in [rate.median, rate.low, rate.high] {
                 write!(f, "  {:>8.0}", rate)?;
             }
-            writeln!(f, "  {:>6}  {}", row.runs, bar(rate.median / fastest, BAR))?;
+            let bar = bar(rate.median / fastest, length);
+            writeln!(f, "  {:>6}  {bar}", row.runs)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, Rgb, RgbImage};
-use runtime::text::bar;
+use runtime::text::{bar, columns, padded, widest};
 use runtime::{Prediction, Ranked, picture};
 use serde::Serialize;
 
@@ -131,11 +131,15 @@ impl fmt::Display for Bars<'_> {
         };
         writeln!(f, "{file}: {label}{done}")?;
         let ranking = &self.0.top.ranking;
-        let width = ranking.iter().map(|ranked| ranked.class.chars().count());
-        let width = width.max().unwrap_or(0);
+        let width = widest(ranking.iter().map(|ranked| ranked.class.as_str()));
+        let room = columns().saturating_sub("    100.00%  ".len() + width);
         for Ranked { class, probability } in ranking {
-            let (bar, percent) = (bar(*probability, BAR), percent(*probability));
-            writeln!(f, "  {class:width$}  {percent:>7}  {bar}")?;
+            let (bar, percent) = (
+                bar(*probability, BAR.min(room as f64)),
+                percent(*probability),
+            );
+            let class = padded(class, width);
+            writeln!(f, "  {class}  {percent:>7}  {bar}")?;
         }
         writeln!(f)
     }
