@@ -249,7 +249,19 @@ fn winograd_block() -> Geometry {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    for g in [mnist_block(), winograd_block()] {
+    let dense = Geometry {
+        stride: [2, 1],
+        pool: false,
+        ..mnist_block()
+    };
+    // So large that its products are shared out.
+    let many_channels = Geometry {
+        in_channels: 64,
+        out_channels: 64,
+        batch: 5,
+        ..winograd_block()
+    };
+    for g in [mnist_block(), dense, winograd_block(), many_channels] {
         assert_same_on_all_threads(&g);
     }
 }

@@ -1,5 +1,7 @@
 //! The frequencies of tiles or kernels, and their products.
 
+use rayon::prelude::*;
+
 use super::transform::{FREQUENCIES, Tile};
 use crate::geometry::channel_stride;
 use crate::isa::Isa;
@@ -78,7 +80,11 @@ impl Spectrum {
     }
 }
 
-/// `c = start + a · b` in every plane, for sizes [rows, steps, columns].
+/// Multiplications that make a task: fewer would not be worth handing to another thread.
+const TASK_PRODUCTS: usize = 1 << 22;
+
+/// `c = start + a · b` in every plane, for sizes [rows, steps, columns]. Large products are shared
+/// out by their planes: a batch of few images keeps more threads busy than it has groups.
 pub(super) fn multiply(
     isa: Isa,
     [rows, steps, columns]: [usize; 3],
@@ -90,21 +96,31 @@ pub(super) fn multiply(
     let (stride, plane) = (channel_stride(columns), plane_len(rows, columns));
     let places = |step: usize| (0..rows).map(move |row| row * step).collect::<Vec<_>>();
     let (a_rows, results) = (places(a.steps[0]), places(stride));
-    let planes = Planes {
-        count: FREQUENCIES,
-        a: a.plane,
-        b: plane_len(b.rows, b.channels),
-        c: plane,
+    let b_plane = plane_len(b.rows, b.channels);
+    let tasks = FREQUENCIES * rows * steps * columns / TASK_PRODUCTS;
+    let count = FREQUENCIES.div_ceil(tasks.clamp(1, FREQUENCIES));
+    let multiply = |(task, c): (usize, &mut [f32])| {
+        let first = task * count;
+        let planes = Planes {
+            count: count.min(FREQUENCIES - first),
+            a: a.plane,
+            b: b_plane,
+            c: plane,
+        };
+        Product {
+            a: &a.values[first * a.plane..],
+            rows: &a_rows,
+            a_step: [0, 0, a.steps[1]],
+            b: &b.values[first * b_plane..],
+            b_step: [0, 0, stride],
+            count: [1, 1, steps],
+            columns,
+            results: &results,
+        }
+        .run_planes(isa, planes, start, c);
     };
-    Product {
-        a: a.values,
-        rows: &a_rows,
-        a_step: [0, 0, a.steps[1]],
-        b: &b.values,
-        b_step: [0, 0, stride],
-        count: [1, 1, steps],
-        columns,
-        results: &results,
-    }
-    .run_planes(isa, planes, start, c);
+    c[..FREQUENCIES * plane]
+        .par_chunks_mut(count * plane)
+        .enumerate()
+        .for_each(multiply);
 }
