@@ -83,6 +83,9 @@ pub enum CheckpointError {
     Altered(&'static str),
 }
 
+/// Where a checkpoint that is not whole is kept, and why it is not.
+pub(crate) type Damaged = (PathBuf, CheckpointError);
+
 /// `state.cbor`.
 #[derive(Deserialize, Serialize)]
 struct State {
@@ -140,7 +143,7 @@ impl Checkpoint {
     pub(crate) fn latest(
         results: &Path,
         check: impl Fn(&Self) -> Result<(), CheckpointError>,
-    ) -> Result<(Option<Self>, Vec<(PathBuf, CheckpointError)>), Error> {
+    ) -> Result<(Option<Self>, Vec<Damaged>), Error> {
         let mut damaged = Vec::new();
         for path in saved(&results.join(FOLDER)).into_iter().rev() {
             // What cannot be opened may be whole.

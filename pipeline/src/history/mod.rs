@@ -152,11 +152,15 @@ impl Found {
     }
 }
 
+/// The largest `settings.json` that is read, in bytes: it is shown whole, and values without end
+/// take hundreds of times the space of their JSON.
+const MAX_SETTINGS: u64 = 1 << 20;
+
 /// The run in `folder`, if its files tell of one that is done.
 fn run(folder: &Path, evaluations: &HashMap<Sha256, Evaluated>) -> Option<Run> {
     let summary: Summary = results::json(&folder.join(trainer::SUMMARY)).ok()?;
     let names: Names = results::json(&folder.join(NAMES)).ok()?;
-    let settings = artifact::read_at_most(&folder.join(SETTINGS), results::MAX_BYTES).ok()?;
+    let settings = artifact::read_at_most(&folder.join(SETTINGS), MAX_SETTINGS).ok()?;
     let timing: Option<Timing> = results::json(&folder.join(trainer::TIMING)).ok();
     let weights = [trainer::BEST, trainer::LAST].map(|file| folder.join(file));
     let digests = weights.iter().filter_map(|file| Sha256::of_file(file).ok());

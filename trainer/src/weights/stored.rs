@@ -5,6 +5,7 @@
 //! what `torch.save` writes: a zip archive, or before PyTorch 1.6 a stream of
 //! pickles. Of a pickle, only tensors are read; it runs no code.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -140,9 +141,11 @@ fn pytorch(path: &Path, bytes: u64) -> Result<Stored, String> {
         tensor.name.drain(..prefix.len());
     }
     let pickle = start_of(path).map_err(|error| error.to_string())?;
+    let names: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    let places = places(&pickle, &names);
     tensors.sort_by_cached_key(|tensor| {
-        let place = place(&pickle, &tensor.name);
-        (place.unwrap_or(usize::MAX), natural(&tensor.name))
+        let place = places.get(tensor.name.as_bytes());
+        (place.copied().unwrap_or(usize::MAX), natural(&tensor.name))
     });
     let mut beside: Vec<String> = beside.into_iter().map(|tensor| tensor.name).collect();
     beside.sort();
@@ -192,19 +195,33 @@ fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Where the name stands in the pickle: the order of a `state_dict` is the
-/// order of its keys there, and the reader's map has none. A string follows its
-/// opcode and length: BINUNICODE, from protocol 4 on SHORT_BINUNICODE
-/// (CPython, `Lib/pickletools.py`).
-fn place(pickle: &[u8], name: &str) -> Option<usize> {
-    let length = u32::try_from(name.len()).ok()?;
-    let long = [b"X", &length.to_le_bytes()[..], name.as_bytes()].concat();
-    let short = [&[0x8c, length as u8], name.as_bytes()].concat();
-    let find = |string: &[u8]| {
-        let mut windows = pickle.windows(string.len());
-        windows.position(|window| window == string)
+/// The longest name whose place is looked for.
+const LONGEST_NAME: usize = 1 << 10;
+
+/// Where names stand in the pickle: the order of a `state_dict` is the order of its keys there,
+/// and the reader's map has none. A string follows its opcode and length: BINUNICODE, from
+/// protocol 4 on SHORT_BINUNICODE (CPython, `Lib/pickletools.py`).
+fn places<'a>(pickle: &[u8], names: &'a [String]) -> HashMap<&'a [u8], usize> {
+    let names: HashSet<&[u8]> = names.iter().map(String::as_bytes).collect();
+    let mut places = HashMap::new();
+    for at in 0..pickle.len() {
+        if let Some(string) = string_at(&pickle[at..])
+            && let Some(&name) = names.get(string)
+        {
+            places.entry(name).or_insert(at);
+        }
+    }
+    places
+}
+
+/// The string that a pickle begins with, if it is one.
+fn string_at(pickle: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = match pickle {
+        [b'X', a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
+        [0x8c, length, rest @ ..] => (usize::from(*length), rest),
+        _ => return None,
     };
-    find(&long).or_else(|| find(&short))
+    rest.get(..length).filter(|_| length <= LONGEST_NAME)
 }
 
 /// A name's parts for sorting: `features.2` comes before `features.10`.
@@ -247,10 +264,11 @@ mod tests {
     }
 
     #[test]
-    fn name_is_found_as_a_string_of_its_own() {
-        let pickle = b"....X\x09\x00\x00\x00a.weights....\x8c\x08a.weight";
-        assert_eq!(place(pickle, "a.weight"), Some(22));
-        assert_eq!(place(pickle, "a.weights"), Some(4));
-        assert_eq!(place(pickle, "b.weight"), None);
+    fn names_are_found_as_strings_of_their_own() {
+        let pickle = b"....X\x09\x00\x00\x00a.weights....\x8c\x08a.weight\x8c\x08a.weight";
+        let names = ["a.weight", "a.weights", "b.weight"].map(str::to_owned);
+        let found = places(pickle, &names);
+        let expected: [(&[u8], usize); 2] = [(b"a.weight", 22), (b"a.weights", 4)];
+        assert_eq!(found, HashMap::from(expected));
     }
 }
