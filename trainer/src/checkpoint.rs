@@ -147,7 +147,8 @@ impl Checkpoint {
         let mut damaged = Vec::new();
         for path in saved(&results.join(FOLDER)).into_iter().rev() {
             // What cannot be opened may be whole.
-            let file = fs::File::open(&path).map_err(artifact::Error::new("open", &path))?;
+            let file =
+                artifact::open_regular(&path).map_err(artifact::Error::new("open", &path))?;
             let read = Self::read(file);
             match read.and_then(|found| check(&found).map(|()| found)) {
                 Ok(checkpoint) => return Ok((Some(checkpoint), damaged)),
@@ -207,7 +208,7 @@ impl Checkpoint {
 ///
 /// What is wrong with it.
 pub fn check_checkpoint(path: &Path) -> Result<(), CheckpointError> {
-    Checkpoint::read(fs::File::open(path)?).map(|_| ())
+    Checkpoint::read(artifact::open_regular(path)?).map(|_| ())
 }
 
 fn parse_identity(text: &str) -> Result<Value, CheckpointError> {

@@ -3,7 +3,6 @@
 //!
 //! A cache serves or is left aside; it never is an error.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
@@ -45,7 +44,7 @@ impl<'a> Cache<'a> {
     pub(super) fn read(&self, part: Part) -> Option<Split> {
         let bytes = |part| (self.folder.of_part(part).len() * self.folder.image_len()) as u64;
         let [train, test] = [Part::Train, Part::Test].map(bytes);
-        let mut file = File::open(&self.path).ok()?;
+        let mut file = artifact::open_regular(&self.path).ok()?;
         if file.metadata().ok()?.len() != HEADER_BYTES + train + test {
             return None;
         }

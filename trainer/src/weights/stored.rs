@@ -191,7 +191,9 @@ const PICKLE: u64 = 1 << 20;
 
 fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    File::open(path)?.take(PICKLE).read_to_end(&mut start)?;
+    artifact::open_regular(path)?
+        .take(PICKLE)
+        .read_to_end(&mut start)?;
     Ok(start)
 }
 
