@@ -171,9 +171,10 @@ def write_recipes(results, folder):
 
 
 def write(results, folder):
-    names = dict.fromkeys(row["network"] for row in results["steps"])
+    measured = dict.fromkeys((row["network"], row["batch"]) for row in results["steps"])
     tables = [
-        table([row for row in results["steps"] if row["network"] == name]) for name in names
+        table([row for row in results["steps"] if (row["network"], row["batch"]) == one])
+        for one in measured
     ]
     text = heading("Training speed", results["machine"], "bench/run") + "\n".join(tables)
     if "scaling" in results:
