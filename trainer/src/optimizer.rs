@@ -1,4 +1,5 @@
-//! The update rules, with PyTorch's meaning and defaults.
+//! The update rules, with PyTorch's meaning. Defaults are PyTorch's, too, but
+//! for the weight decay of AdamW: it is 0 here as in the others, and 0.01 there.
 
 mod adaptive;
 mod descent;

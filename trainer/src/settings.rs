@@ -62,7 +62,7 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Checkpointing {
-    /// Steps between two checkpoints.
+    /// Steps between two checkpoints; they take the place of `seconds`.
     pub steps: Option<usize>,
     /// Seconds between two checkpoints.
     pub seconds: f64,

@@ -134,7 +134,8 @@ pub struct DatasetConfig {
     /// Folder of the files; by default `data/<name>`.
     #[schemars(with = "Option<PathBuf>")]
     pub dir: Option<Spanned<PathBuf>>,
-    /// Class names of your own dataset, in the order of the labels.
+    /// Class names of your own dataset, in the order of the labels; up to 256, as
+    /// a label is a byte.
     #[schemars(with = "Option<Vec<String>>")]
     pub classes: Option<Spanned<Vec<String>>>,
     /// What becomes of pictures, in a folder for each class.
@@ -156,7 +157,7 @@ pub struct TrainConfig {
     /// The network.
     #[schemars(with = "ModelRef")]
     pub model: Spanned<ModelRef>,
-    /// What the network sees of a pixel.
+    /// What the network sees of a pixel; by default `mean_std`.
     #[schemars(with = "Option<Normalize>")]
     pub normalize: Option<Spanned<Normalize>>,
     /// Where to train: `auto` takes the first GPU that is compiled in and found,
@@ -183,27 +184,29 @@ pub struct TrainConfig {
     /// it does not.
     #[schemars(with = "Option<Schedule>")]
     pub schedule: Option<Spanned<Schedule>>,
-    /// Epochs over which the learning rate rises linearly at the start.
+    /// Epochs over which the learning rate rises linearly at the start; by default
+    /// 0.
     #[schemars(with = "Option<f64>")]
     pub warmup_epochs: Option<Spanned<f64>>,
-    /// Part of the target spread evenly over the classes, in [0, 1).
+    /// Part of the target spread evenly over the classes in the training loss, in
+    /// [0, 1); by default 0.
     #[schemars(with = "Option<f64>")]
     pub label_smoothing: Option<Spanned<f64>>,
-    /// Random changes of the training images.
+    /// Random changes of the training images; by default none.
     #[schemars(with = "Option<Augment>")]
     pub augment: Option<Spanned<Augment>>,
     /// Images to validate on: `hold_out: 5000` of the training images, or `test`;
     /// by default 5,000, or a tenth of the training images where that is less.
     #[schemars(with = "Option<Validation>")]
     pub validation: Option<Spanned<Validation>>,
-    /// When to stop before the last epoch.
+    /// When to stop before the last epoch; by default never.
     #[schemars(with = "Option<EarlyStopping>")]
     pub early_stopping: Option<Spanned<EarlyStopping>>,
     /// Weights to begin with: a `state_dict` saved by PyTorch (`.pth`), or
     /// `.safetensors`.
     #[schemars(with = "Option<PathBuf>")]
     pub init: Option<Spanned<PathBuf>>,
-    /// Print a line every so many batches.
+    /// Print a line every so many batches; by default none.
     #[schemars(with = "Option<usize>")]
     pub log_every: Option<Spanned<usize>>,
     /// When to save where the training stands; by default every 30 seconds.
@@ -299,7 +302,7 @@ pub struct ExportConfig {
     pub weights: Weights,
     /// The .onnx; by default `<output>/model.onnx`.
     pub file: Option<PathBuf>,
-    /// ONNX operator set.
+    /// ONNX operator set; by default 18.
     #[schemars(with = "Option<u8>")]
     pub opset: Option<Spanned<u8>>,
     /// Whether `probabilities` are an output beside `logits`.
@@ -333,7 +336,7 @@ pub struct VerifyConfig {
     #[schemars(with = "Option<String>")]
     pub dataset: Option<Spanned<String>>,
     /// Largest difference between two logits that is accepted; by default
-    /// [`TOLERANCE`].
+    /// 1e-4.
     #[schemars(with = "Option<f64>")]
     pub tolerance: Option<Spanned<f64>>,
     /// Number of test images; by default all.
