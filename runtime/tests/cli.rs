@@ -274,6 +274,20 @@ fn folder_that_is_not_there_is_refused_and_nothing_is_fetched_into_it() {
 }
 
 #[test]
+fn what_is_fetched_and_where_to_is_told() {
+    let files = Files::new();
+    let empty = files.path("empty");
+    fs::create_dir(&empty).unwrap();
+    let mut eval = runtime();
+    eval.arg("eval").arg(files.model(&any_model()));
+    eval.arg("--data").arg(&empty);
+    eval.arg("--ort-lib").arg(library_path());
+    // With nothing to fetch with.
+    eval.env("PATH", "/nonexistent");
+    refuses(&mut eval, &["fetching mnist into ", "empty"]);
+}
+
+#[test]
 fn counts_are_told_as_people_say_them() {
     let expected = &["a whole number of one or more is expected"];
     refuses(runtime().args(["eval", "m", "--batch", "0"]), expected);
