@@ -56,6 +56,8 @@ pub enum Reason {
     Missing(PathBuf),
     /// An output is not what the stage made.
     Changed(PathBuf),
+    /// It was interrupted in this epoch, and goes on from there.
+    Interrupted(usize),
     /// It was asked for.
     Forced,
 }
@@ -70,14 +72,26 @@ impl fmt::Display for Reason {
             Self::Input(path) => write!(f, "its input {} has changed", path.display()),
             Self::Missing(path) => write!(f, "{} is not there", path.display()),
             Self::Changed(path) => write!(f, "{} is not what it made", path.display()),
+            Self::Interrupted(epoch) => {
+                write!(f, "interrupted in epoch {epoch}; goes on from there")
+            }
             Self::Forced => f.write_str("it was asked for"),
         }
     }
 }
 
+/// Name of the lock file in a folder of results that the pipeline's file does
+/// not name: that of a run of a `matrix`, or one said on the command line.
+const IN_OUTPUT: &str = "pipeline.lock";
+
 /// The lock file of a pipeline: `pipeline.yaml` has `pipeline.lock`.
 pub fn path_of(pipeline: &Path) -> PathBuf {
     pipeline.with_extension("lock")
+}
+
+/// The lock file in a folder of results that the pipeline's file does not name.
+pub fn path_in(output: &Path) -> PathBuf {
+    output.join(IN_OUTPUT)
 }
 
 impl Lock {
@@ -135,6 +149,19 @@ impl Lock {
     /// Why `stage` has to run, or `None` where it is up to date. Stages before
     /// it count by what is recorded of them.
     pub fn reason(&self, plan: &Plan, stage: &Stage) -> Option<Reason> {
+        let reason = self.outdated(plan, stage)?;
+        let interrupted = match &stage.action {
+            Action::Train(train) => trainer::interrupted(&train.folder, &train.description()),
+            Action::Dataset(_)
+            | Action::Export(_)
+            | Action::Verify(_)
+            | Action::Eval(_)
+            | Action::Report(_) => None,
+        };
+        Some(interrupted.map_or(reason, Reason::Interrupted))
+    }
+
+    fn outdated(&self, plan: &Plan, stage: &Stage) -> Option<Reason> {
         let Some(entry) = self.stages.get(&stage.name) else {
             return Some(Reason::New);
         };

@@ -49,6 +49,14 @@ impl Options {
     fn forces(&self, index: usize, target: Option<usize>) -> bool {
         self.force && (self.stage.is_none() || target == Some(index))
     }
+
+    /// What is told of why a stage runs: with `fresh`, nothing goes on.
+    fn told(&self, reason: Reason) -> Reason {
+        match reason {
+            Reason::Interrupted(_) if self.fresh => Reason::Forced,
+            other => other,
+        }
+    }
 }
 
 /// What became of a stage.
@@ -106,7 +114,11 @@ impl Pipeline {
         // What is wrong with the file itself is told with its own lines.
         let plan = plan(&document.clone().with(overrides)?)
             .map_err(|error| plan(&document).err().unwrap_or(error))?;
-        Self::planned(plan, lock::path_of(path))
+        let lock_path = match document.names_output(&plan.output) {
+            true => lock::path_of(path),
+            false => lock::path_in(&plan.output),
+        };
+        Self::planned(plan, lock_path)
     }
 
     /// The pipeline of `plan`, with the lock file at `lock_path`.
@@ -149,7 +161,7 @@ impl Pipeline {
             .filter(|(index, _)| wanted.contains(index))
             .filter_map(|(index, (stage, reason))| {
                 let forced = options.forces(index, target).then_some(Reason::Forced);
-                Some((stage, forced.or(reason)?))
+                Some((stage, options.told(forced.or(reason)?)))
             })
             .collect())
     }
@@ -184,7 +196,8 @@ impl Pipeline {
             let reason = options
                 .forces(index, target)
                 .then_some(Reason::Forced)
-                .or_else(|| self.lock.reason(&self.plan, stage));
+                .or_else(|| self.lock.reason(&self.plan, stage))
+                .map(|reason| options.told(reason));
             let Some(reason) = reason else {
                 announce(stage, "is up to date");
                 outcomes.push(Outcome::of(stage, None));

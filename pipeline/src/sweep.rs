@@ -12,13 +12,11 @@ use trainer::Summary;
 
 use crate::config::{Config, ConfigError, Document, Override, short_names};
 use crate::history::Evaluated;
+use crate::lock;
 use crate::plan::{Action, Plan, plan};
 use crate::results;
 use crate::run::{Options, Pipeline};
 use crate::table::table;
-
-/// Name of the lock file in the folder of each run.
-pub(crate) const LOCK: &str = "pipeline.lock";
 
 /// The setting over which results are averaged.
 const SEED: &str = "seed";
@@ -67,7 +65,7 @@ impl Sweep {
         }
         let runs = document.combinations()?.into_iter().map(|combination| {
             let plan = plan(&combination.document)?;
-            let lock_path = plan.output.join(LOCK);
+            let lock_path = lock::path_in(&plan.output);
             Ok(Run {
                 pipeline: Pipeline::planned(plan, lock_path)?,
                 name: combination.name,

@@ -490,7 +490,7 @@ mod pipelines {
         invalid(
             &yaml,
             &[
-                "`again` and `onnx` both write runs/model.onnx",
+                "`again` would write runs/model.onnx, as `onnx` does",
                 "another `file`",
             ],
         );

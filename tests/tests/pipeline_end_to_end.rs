@@ -177,10 +177,15 @@ fn another_output_folder_gets_all_results() {
     let workspace = small();
     succeed(&mut workspace.run(&[]));
     let message = stderr(&succeed(&mut workspace.run(&["--set", "output=other"])));
-    assert_eq!(ran(&message), ["fit", "onnx", "proof", "score"]);
+    assert_eq!(ran(&message), ["digits", "fit", "onnx", "proof", "score"]);
     let weights = "fit/best.safetensors";
     let read = |folder: &str| workspace.read(&format!("{folder}/{weights}"));
     assert!(read("other") == read("runs"));
+    // Neither knows less of itself for the other.
+    for set in [&["--set", "output=other"][..], &[]] {
+        let message = stderr(&succeed(&mut workspace.run(set)));
+        assert!(ran(&message).is_empty(), "{message}");
+    }
 }
 
 #[test]

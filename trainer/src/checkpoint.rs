@@ -35,6 +35,10 @@ const LARGEST_STATE: u64 = 1 << 26;
 /// The largest description of what is trained, in bytes of its JSON.
 const LARGEST_IDENTITY: usize = 1 << 20;
 
+/// In the identity of a training, what it is called that decides its weights
+/// besides the dataset.
+pub(crate) const TRAINING: &str = "training";
+
 /// Where a training stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Checkpoint {
@@ -185,6 +189,13 @@ impl Checkpoint {
         })
     }
 
+    /// The newest checkpoint that is whole, and nothing is changed.
+    fn peek(results: &Path) -> Option<Self> {
+        let saved = saved(&results.join(FOLDER)).into_iter().rev();
+        let files = saved.filter_map(|path| fs::File::open(path).ok());
+        files.filter_map(|file| Self::read(file).ok()).next()
+    }
+
     /// Deletes what a writer that was killed left.
     pub(crate) fn sweep(results: &Path) -> Result<(), Error> {
         Ok(artifact::sweep_abandoned(&results.join(FOLDER))?)
@@ -200,6 +211,15 @@ impl Checkpoint {
             _ => Ok(()),
         }
     }
+}
+
+/// The epoch, counted from 1, in which the training of `description` was
+/// interrupted that has its results in `folder`; none where it was not.
+pub fn interrupted(folder: &Path, description: &Value) -> Option<usize> {
+    let checkpoint = Checkpoint::peek(folder)?;
+    let unfinished = !checkpoint.progress.finished;
+    let same = checkpoint.identity[TRAINING] == *description;
+    (unfinished && same).then(|| checkpoint.progress.epoch())
 }
 
 /// Reads the checkpoint at `path` and says whether it is whole.

@@ -25,7 +25,7 @@ mod untrained;
 mod view;
 mod weights;
 
-pub use checkpoint::{CheckpointError, check_checkpoint};
+pub use checkpoint::{CheckpointError, check_checkpoint, interrupted};
 pub use device::{DeviceName, resolve as resolve_device};
 pub use error::Error;
 pub use history::{EpochRecord, EpochTiming, Timing};

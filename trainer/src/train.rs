@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::checkpoint::{Checkpoint, CheckpointError, differences};
+use crate::checkpoint::{Checkpoint, CheckpointError, TRAINING, differences};
 use crate::classifier::Classifier;
 use crate::device::{self, DeviceName};
 use crate::history::{self, EpochRecord, Timing};
@@ -119,7 +119,7 @@ pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
         "burnish": env!("CARGO_PKG_VERSION"),
         "device": name,
         "dataset": job.dataset,
-        "training": job.description,
+        TRAINING: job.description,
     });
     Checkpoint::sweep(job.folder)?;
     let (train, validation) = batches(job, &device);

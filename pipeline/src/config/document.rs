@@ -133,6 +133,16 @@ impl Document {
         })
     }
 
+    /// Whether it says that this is the folder of the results.
+    pub(crate) fn names_output(&self, output: &Path) -> bool {
+        let root = self.parse::<Value>();
+        root.is_ok_and(|root| {
+            root["output"]
+                .as_str()
+                .is_some_and(|named| Path::new(named) == output)
+        })
+    }
+
     /// Why the text is no `T`, without its place.
     pub(super) fn problem<T: DeserializeOwned>(&self) -> Option<Problem> {
         let parsed = serde_saphyr::from_str_with_options::<T>(&self.text, limits());

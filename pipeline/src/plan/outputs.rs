@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use super::planner::Planner;
 use super::{Action, DatasetFormat, DatasetPlan};
 use crate::config::{ConfigError, ModelRef, StageConfig};
-use crate::{lock, sweep};
+use crate::lock;
 
 impl DatasetPlan {
     /// Whether a file at `path`, which is absolute, is one of the dataset's, or
@@ -34,31 +34,18 @@ impl Planner<'_> {
             }
             for output in stage.action.outputs() {
                 let path = absolute(&output);
-                let output = output.display();
-                if let Some(what) = self.occupied(&path, &read) {
-                    let problem = format!("`{}` would write {output}, which is {what}", stage.name);
-                    return Err(self.other_file(&stage.name, problem));
-                }
-                if let Some((other, _)) = written.iter().find(|(_, file)| overlap(file, &path)) {
-                    let problem = match written.iter().any(|(_, file)| *file == path) {
-                        true => format!("`{}` and `{other}` both write {output}", stage.name),
-                        false => format!(
-                            "`{}` would write {output}, where `{other}` has its results",
-                            stage.name
-                        ),
-                    };
-                    return Err(self.other_file(&stage.name, problem));
+                let taken = self.occupied(&path, &read);
+                if let Some(why) = taken.or_else(|| written_already(&path, &written)) {
+                    return Err(self.document.invalid(
+                        self.config.stages[&stage.name].referenced,
+                        format!("`{}` would write {}, {why}", stage.name, output.display()),
+                        Some("choose another `file`, or another `output`".to_owned()),
+                    ));
                 }
                 written.push((&stage.name, path));
             }
         }
         Ok(())
-    }
-
-    fn other_file(&self, name: &str, problem: String) -> ConfigError {
-        let hint = "give one of them another `file`".to_owned();
-        let place = self.config.stages[name].referenced;
-        self.document.invalid(place, problem, Some(hint))
     }
 
     /// The files that the pipeline reads, with what they are.
@@ -71,7 +58,7 @@ impl Planner<'_> {
                 "its lock file".to_owned(),
             ),
             (
-                absolute(&self.config.output.join(sweep::LOCK)),
+                absolute(&lock::path_in(&self.config.output)),
                 "a lock file".to_owned(),
             ),
         ];
@@ -89,21 +76,30 @@ impl Planner<'_> {
         read
     }
 
-    /// What is or will be at `path`, where that is none of the results.
+    /// What is or will be at `path` besides results.
     fn occupied(&self, path: &Path, read: &[(PathBuf, String)]) -> Option<String> {
         if let Some((_, what)) = read.iter().find(|(file, _)| file == path) {
-            return Some(what.clone());
+            return Some(format!("which is {what}"));
         }
         let claimed = self.stages.iter().find_map(|stage| match &stage.action {
             Action::Dataset(plan) if plan.claims(path) => Some(&stage.name),
             _ => None,
         });
         if let Some(dataset) = claimed {
-            return Some(format!("a file of the dataset `{dataset}`"));
+            return Some(format!("which is a file of the dataset `{dataset}`"));
         }
         let is_folder = path.is_dir() || absolute(&self.config.output).starts_with(path);
-        is_folder.then(|| "a folder".to_owned())
+        is_folder.then(|| "which is a folder".to_owned())
     }
+}
+
+/// Which stage writes there before.
+fn written_already(path: &Path, written: &[(&str, PathBuf)]) -> Option<String> {
+    let (stage, file) = written.iter().find(|(_, file)| overlap(file, path))?;
+    Some(match file == path {
+        true => format!("as `{stage}` does"),
+        false => format!("where `{stage}` has its results"),
+    })
 }
 
 /// Whether the two are one file, or one would be a folder of the other.
