@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use runtime::text::{padded, widest};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use trainer::{Summary, Timing};
@@ -235,14 +236,14 @@ impl History {
     /// one for its name and settings and one for its values.
     fn lines(&self, width: usize) -> Vec<String> {
         let (names, values) = (self.names(), self.values());
-        let widest = |texts: &[String]| texts.iter().map(|text| text.chars().count()).max();
-        let [name, value] = [&names, &values].map(|texts| widest(texts).unwrap_or_default());
+        let widest = |texts: &[String]| widest(texts.iter().map(String::as_str));
+        let [name, value] = [&names, &values].map(|texts| widest(texts));
         let runs = names.iter().zip(&values).zip(self.digests());
-        let wide = runs
-            .clone()
-            .map(|((run, values), digest)| format!("{run:name$}  {values:value$}  {digest}"));
+        let wide = runs.clone().map(|((run, values), digest)| {
+            format!("{}  {}  {digest}", padded(run, name), padded(values, value))
+        });
         let wide: Vec<String> = wide.collect();
-        if widest(&wide).is_some_and(|widest| widest <= width) {
+        if widest(&wide) <= width {
             return wide;
         }
         let narrow = |((run, values), digest)| [format!("{run}  {digest}"), format!("  {values}")];
