@@ -10,7 +10,7 @@ use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
 
 use assert_cmd::Command;
-use tests::{REST, Workspace, digits, refuse, stderr, succeed};
+use tests::{REST, Workspace, digits, refuse, stderr, stdout, succeed};
 
 /// Dropout, augmentation, running statistics and a checkpoint every few steps:
 /// all that a checkpoint must hold.
@@ -201,6 +201,16 @@ fn first_signal_saves_a_checkpoint_and_exits_with_130() {
         assert_eq!(output.status.code(), Some(130), "{message}");
         assert!(message.contains("interrupted in epoch"), "{message}");
         assert!(message.contains("goes on from there"), "{message}");
+
+        let status = stdout(&succeed(
+            workspace.pipeline(&["status"]).args(patience).args(epochs),
+        ));
+        let fit = status.lines().find(|line| line.starts_with("fit")).unwrap();
+        assert!(
+            fit.contains("has to run: interrupted in epoch "),
+            "{status}"
+        );
+        assert!(fit.ends_with("; goes on from there"), "{status}");
 
         let message = refuse(
             &mut workspace.pipeline(&["run", "--stage", "fit"]),
