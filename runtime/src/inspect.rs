@@ -188,12 +188,12 @@ fn write_list(f: &mut fmt::Formatter<'_>, title: &str, lines: Vec<String>) -> fm
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
 
     use super::*;
 
+    /// Each compared with each, they would take minutes.
     #[test]
-    fn time_does_not_grow_with_inputs_times_initializers() {
+    fn many_inputs_and_initializers_are_told_apart() {
         let names = || (0..50_000).map(|number| number.to_string());
         let input = |name| ValueInfoProto {
             name,
@@ -215,9 +215,7 @@ mod tests {
             }),
             ..Default::default()
         };
-        let start = Instant::now();
         let inputs = Inspection::of(&model).inputs;
-        assert!(start.elapsed() < Duration::from_secs(3));
         let inputs: Vec<_> = inputs.iter().map(|input| input.name.as_str()).collect();
         assert_eq!(inputs, ["image"]);
     }
