@@ -150,9 +150,9 @@ mod tests {
     #[test]
     fn accuracy_is_that_of_whole_images() {
         let mut totals = Totals::default();
-        (0..71).for_each(|_| totals.accuracy.add(100.0 * 139.0 / 140.0, 140));
-        assert_ne!(totals.accuracy.value() / 100.0, 139.0 / 140.0);
-        assert_eq!(totals.right(), 139.0 / 140.0);
+        (0..3).for_each(|_| totals.accuracy.add(100.0 * 138.0 / 140.0, 140));
+        assert_ne!(totals.accuracy.value() / 100.0, 138.0 / 140.0);
+        assert_eq!(totals.right(), 138.0 / 140.0);
     }
 
     #[test]
