@@ -45,6 +45,39 @@ fn for_each_product(g: &Geometry, full: [usize; 2], mut visit: impl FnMut(usize,
     }
 }
 
+/// Whether no choice, of a largest value or by ReLU, is so close that rounding may decide it: then
+/// a gradient takes another way. Ties are no such choices: what is equal here is exact.
+pub(crate) fn is_decided(g: &Geometry, x: &[f32], w: &[f32], bias: &[f32]) -> bool {
+    let (sums, _) = evaluate(g, x, w, bias);
+    let scale = sums
+        .iter()
+        .filter(|sum| sum.is_finite())
+        .fold(1.0_f64, |most, sum| most.max(sum.abs()));
+    let close = |difference: f64| difference != 0.0 && difference.abs() < 2e-6 * scale;
+    let full = Geometry { pool: false, ..*g }.output();
+    let is_decided = |window: &[f64; 4]| {
+        let pairs = [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]];
+        pairs
+            .into_iter()
+            .all(|[a, b]| !close(window[a] - window[b]))
+    };
+    let windows = sums.chunks_exact(full[0] * full[1]).flat_map(|plane| {
+        let starts =
+            (0..full[0] / 2).flat_map(|y| (0..full[1] / 2).map(move |x| 2 * (y * full[1] + x)));
+        starts.map(move |at| {
+            [
+                plane[at],
+                plane[at + 1],
+                plane[at + full[1]],
+                plane[at + full[1] + 1],
+            ]
+        })
+    });
+    let by_pooling = !g.pool || windows.into_iter().all(|window| is_decided(&window));
+    let by_relu = !g.relu || sums.iter().all(|&sum| !close(sum));
+    by_pooling && by_relu
+}
+
 /// The convolution's result, and for each output the place in it that it comes from, unless
 /// ReLU made it zero.
 fn evaluate(g: &Geometry, x: &[f32], w: &[f32], bias: &[f32]) -> (Vec<f64>, Vec<Option<usize>>) {
