@@ -7,7 +7,7 @@ use runtime::{Evaluation, Library, ModelMetadata, Session, SessionOptions, evalu
 use serde::Serialize;
 
 use crate::plan::EvalPlan;
-use crate::stages::Context;
+use crate::stages::{Context, show};
 
 pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     let library = library::load(context.ort_lib.as_deref())?;
@@ -18,10 +18,7 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
     let metadata = ModelMetadata::of_model(session.model())?;
     let test = plan.dataset.load(Part::Test)?;
     let mut evaluation = evaluate(&mut session, &metadata, &test, plan.config.batch)?;
-    match context.brief {
-        true => message!("  accuracy {:.2}%", 100.0 * evaluation.accuracy),
-        false => output::write(format!("{evaluation}\n"))?,
-    }
+    let shown = format!("{evaluation}\n");
     evaluation.speed = None;
     let evaluated = Evaluated {
         dataset: &plan.dataset.name,
@@ -29,6 +26,10 @@ pub(super) fn run(plan: &EvalPlan, context: &Context) -> anyhow::Result<()> {
         evaluation: &evaluation,
     };
     artifact::write_json(&plan.file, &evaluated)?;
+    match context.brief {
+        true => message!("  accuracy {:.2}%", 100.0 * evaluation.accuracy),
+        false => show(shown),
+    }
     Ok(())
 }
 

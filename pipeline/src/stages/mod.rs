@@ -11,6 +11,8 @@ mod verify;
 
 use std::path::PathBuf;
 
+use output::message;
+
 use crate::interrupt::Interrupts;
 use crate::plan::Action;
 
@@ -35,6 +37,14 @@ pub(crate) fn check(action: &Action) -> Result<(), trainer::Error> {
         | Action::Verify(_)
         | Action::Eval(_)
         | Action::Report(_) => Ok(()),
+    }
+}
+
+/// Shows a result that is in a file, too: where that fails, by a full disk behind stdout, the run
+/// goes on.
+fn show(result: String) {
+    if let Err(error) = output::write(result) {
+        message!("  note: {error:#}");
     }
 }
 

@@ -11,7 +11,7 @@ use trainer::{EpochRecord, Summary, Timing};
 use crate::config::Weights;
 use crate::plan::{EvalPlan, ReportPlan, TrainPlan};
 use crate::results;
-use crate::stages::{Context, eval, graph, verify};
+use crate::stages::{Context, eval, graph, show, verify};
 
 /// How many training images are shown, and how many of a class.
 const SAMPLES: usize = 60;
@@ -48,7 +48,7 @@ pub(super) fn run(plan: &ReportPlan, context: &Context) -> anyhow::Result<()> {
     let page = report::write(&report, &plan.folder)?;
     match context.brief {
         true => message!("  {}", page.display()),
-        false => output::write(format!("{}\n", page.display()))?,
+        false => show(format!("{}\n", page.display())),
     }
     Ok(())
 }
