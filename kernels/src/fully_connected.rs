@@ -18,6 +18,12 @@ use crate::transpose::transpose;
 /// Rows of a result that one task computes.
 const TASK_ROWS: usize = 16;
 
+/// Multiplications that are worth handing to another thread.
+const TASK_PRODUCTS: usize = 1 << 17;
+
+/// Fewest rows: for less, turning the weights around would take longer than the products.
+const LEAST_ROWS: usize = 4;
+
 /// Most weights: more would have to be cut into blocks that fit the caches.
 const MOST_WEIGHTS: usize = 1 << 21;
 
@@ -31,10 +37,10 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Whether nothing is empty and the weights are few enough for this method.
+    /// Whether nothing is empty and rows and weights are so many that this method is fast.
     pub(crate) fn are_moderate(&self) -> bool {
         let weights = self.inputs * self.outputs;
-        self.rows > 0 && (1..=MOST_WEIGHTS).contains(&weights)
+        self.rows >= LEAST_ROWS && (1..=MOST_WEIGHTS).contains(&weights)
     }
 }
 
@@ -170,8 +176,10 @@ fn multiply(
 ) -> Vec<f32> {
     let stride = channel_stride(columns);
     let mut result = vec![0.0; rows * columns];
+    let products = TASK_ROWS * columns * left.steps;
+    let together = TASK_PRODUCTS.div_ceil(products.max(1));
     let tasks = result.par_chunks_mut(TASK_ROWS * columns).enumerate();
-    tasks.for_each(|(task, result)| {
+    tasks.with_min_len(together).for_each(|(task, result)| {
         let count = result.len() / columns;
         let first = task * TASK_ROWS;
         let run = |c: &mut [f32]| {

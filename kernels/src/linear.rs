@@ -15,7 +15,7 @@ use crate::switch::enabled;
 /// - result: `[batch, outputs]`
 ///
 /// Fused, or Burn's separate operations, as [`crate::conv2d_block`]; also separate where the
-/// weights are many.
+/// weights are many or the rows few.
 ///
 /// # Panics
 /// As [`module::linear`] does: when the shapes don't fit.
