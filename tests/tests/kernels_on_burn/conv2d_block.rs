@@ -19,10 +19,12 @@ struct Case {
     block: Conv2dBlock,
 }
 
+/// Blocks that the direct methods are for: Winograd's takes more channels, and rounds what is exact
+/// here.
 fn case() -> impl Strategy<Value = Case> {
     let sizes = (
         1_usize..5,
-        1_usize..9,
+        1_usize..8,
         1_usize..20,
         2_usize..14,
         2_usize..14,

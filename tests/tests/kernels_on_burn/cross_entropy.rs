@@ -56,6 +56,7 @@ fn losses_and_gradients_are_those_of_burn() {
 
 #[test]
 fn nan_stays_in_its_sample() {
+    let _turn = turn();
     let device = Device::flex();
     let logits = Tensor::<2>::from_data([[f32::NAN, 0.0], [1.0, 2.0]], &device);
     let targets = Tensor::<1, Int>::from_data([1, 1], &device);

@@ -17,7 +17,11 @@ struct Layer {
 impl Layer {
     fn random([rows, inputs, outputs]: [usize; 3], bias: bool, relu: bool) -> Layer {
         let device = Device::flex().autodiff();
-        let random = |shape| Tensor::<2>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
+        // Eighths, whose sums of products are exact: ReLU does not depend on their order.
+        let random = |shape| {
+            let values = Tensor::<2>::random(shape, Distribution::Uniform(-8.0, 8.0), &device);
+            values.round().div_scalar(8.0)
+        };
         Layer {
             x: random([rows, inputs]),
             weight: random([inputs, outputs]),
