@@ -24,16 +24,11 @@ pub fn max_pool(x: Tensor<4>, window: PoolWindow) -> Tensor<4> {
     {
         return out;
     }
-    let PoolWindow {
-        kernel,
-        stride,
-        padding,
-    } = window;
     max_pool2d(
         x,
-        MaxPoolOptions::new(kernel)
-            .with_stride(stride)
-            .with_padding(padding),
+        MaxPoolOptions::new(window.kernel)
+            .with_stride(window.stride)
+            .with_padding(window.padding),
     )
 }
 
@@ -46,16 +41,11 @@ pub fn avg_pool(x: Tensor<4>, window: PoolWindow) -> Tensor<4> {
     {
         return out;
     }
-    let PoolWindow {
-        kernel,
-        stride,
-        padding,
-    } = window;
     avg_pool2d(
         x,
-        AvgPoolOptions::new(kernel)
-            .with_stride(stride)
-            .with_padding(padding)
+        AvgPoolOptions::new(window.kernel)
+            .with_stride(window.stride)
+            .with_padding(window.padding)
             .with_count_include_pad(false),
     )
 }
