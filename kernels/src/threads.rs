@@ -2,9 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Most threads that are kept awake: more would stand in each other's way.
 const MOST_AWAKE: usize = 16;
+
+/// How long a thread stays awake that finds nothing to do: longer than a serial part of a step,
+/// and than it takes to be woken.
+const PATIENCE: Duration = Duration::from_micros(500);
 
 /// Runs `work` on the first of the threads that compute, and keeps others awake until it ends.
 ///
@@ -35,11 +40,20 @@ pub fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     result.expect("the first thread has worked")
 }
 
-/// Takes what there is to do until all has ended.
+/// Takes what there is to do until all has ended, or there has been nothing for a while.
+///
+/// A thread may come here from the middle of a part of the work, where it waits for a part of
+/// that part: it must go back, or the work would wait for this thread, and this thread for the
+/// work.
 fn help(ended: &AtomicBool) {
+    let mut idle_since = None;
     while !ended.load(Ordering::Relaxed) {
-        if rayon::yield_now() != Some(rayon::Yield::Executed) {
+        if rayon::yield_now() == Some(rayon::Yield::Executed) {
+            idle_since = None;
+        } else if idle_since.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
             std::thread::yield_now();
+        } else {
+            return;
         }
     }
 }
@@ -96,6 +110,17 @@ mod tests {
                     }
                 });
             }
+        });
+    }
+
+    /// A thread that took up a part of the work before it was asked to help may be asked while
+    /// it waits in the middle of that part.
+    #[test]
+    fn work_that_waits_for_a_thread_that_helps_ends() {
+        let ended = AtomicBool::new(false);
+        pool(2).install(|| {
+            let _end = End(&ended);
+            rayon::join(|| help(&ended), || help(&ended));
         });
     }
 

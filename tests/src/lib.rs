@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -20,6 +20,9 @@ pub fn fixture() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dataset/fixtures/mnist");
     folder.canonicalize().unwrap()
 }
+
+/// After so long, a program hangs: it is killed, and its test fails.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// A program of the workspace, which stands two folders above the test's own
 /// (`target/release/deps/errors-…`).
@@ -39,6 +42,7 @@ pub fn program(name: &str) -> Command {
         path.display()
     );
     let mut command = Command::new(path);
+    command.timeout(LONGEST);
     // A cache of the tests' own, and none of the user's settings.
     command
         .env("BURNISH_CACHE", folder.join("../tmp/cache"))
