@@ -3,13 +3,12 @@
 use burn::tensor::Tensor;
 use burn::tensor::module::BatchNormTrainOutput;
 use burn_autodiff::checkpoint::base::Checkpointer;
-use burn_autodiff::checkpoint::strategy::NoCheckpointing;
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_autodiff::ops::{Backward, Ops};
 use burn_backend::AutodiffBackend;
 use burn_flex::{Flex, FlexTensor};
 
-use super::{Training, on_flex, on_training, tensor};
+use super::{Training, on_flex, on_training, record, tensor};
 use crate::isa::Isa;
 use crate::normalization::{Channel, Maps, Statistics, gradients, normalized};
 use crate::switch::{Operation, count_call};
@@ -34,28 +33,19 @@ pub(crate) fn fused_train(
     let statistics = Statistics::of(isa, &maps, x.storage());
     let channels = Channel::all(&statistics, gamma.storage(), beta.storage(), epsilon, relu);
     let out = tensor(normalized(isa, &maps, &channels, x.storage()), &shape);
-    let output = match FusedBatchNorm
-        .prepare::<NoCheckpointing>([x_node, gamma_node, beta_node])
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prep) => {
-            let state = State {
-                maps,
-                shape,
-                x,
-                channels,
-            };
-            prep.finish(state, out)
-        }
-        OpsKind::UnTracked(prep) => prep.finish(out),
+    let state = State {
+        maps,
+        shape,
+        x,
+        channels,
     };
+    let parents = [x_node, gamma_node, beta_node];
     let untracked = |values: Vec<f32>| {
         let values = tensor(values, &[maps.channels]);
         Tensor::from_primitive::<Training>(Training::from_inner(values))
     };
     Some(BatchNormTrainOutput {
-        output: Tensor::from_primitive::<Training>(output),
+        output: record(FusedBatchNorm, parents, state, out),
         mean: untracked(statistics.mean),
         variance: untracked(statistics.variance),
     })

@@ -2,12 +2,11 @@
 
 use burn::tensor::{Int, Tensor};
 use burn_autodiff::checkpoint::base::Checkpointer;
-use burn_autodiff::checkpoint::strategy::NoCheckpointing;
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_autodiff::ops::{Backward, Ops};
 use burn_flex::{Flex, FlexTensor};
 
-use super::{Training, on_flex, on_training, tensor};
+use super::{on_flex, on_training, record, tensor};
 use crate::softmax::{Targets, gradient, losses};
 use crate::switch::{Operation, count_call};
 
@@ -25,15 +24,8 @@ pub(crate) fn fused(
     if let Some((logits, node)) = on_training(logits) {
         let targets = targets(&logits)?;
         let (losses, probabilities) = compute(&logits, &targets);
-        let out = match FusedCrossEntropy
-            .prepare::<NoCheckpointing>([node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => prep.finish((targets, probabilities), losses),
-            OpsKind::UnTracked(prep) => prep.finish(losses),
-        };
-        return Some(Tensor::from_primitive::<Training>(out));
+        let state = (targets, probabilities);
+        return Some(record(FusedCrossEntropy, [node], state, losses));
     }
     let logits = on_flex(logits)?;
     let (losses, _) = compute(&logits, &targets(&logits)?);

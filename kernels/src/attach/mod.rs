@@ -11,7 +11,7 @@ pub(crate) mod update;
 use burn::tensor::{DType, Tensor, TensorData};
 use burn_autodiff::Autodiff;
 use burn_autodiff::checkpoint::strategy::NoCheckpointing;
-use burn_autodiff::ops::NodeGuard;
+use burn_autodiff::ops::{Backward, NodeGuard, OpsKind};
 use burn_flex::{Flex, FlexTensor};
 
 /// `flex` with autodiff as training uses it.
@@ -27,6 +27,20 @@ fn on_training<const D: usize>(tensor: &Tensor<D>) -> Option<(FlexTensor, NodeGu
     let tensor = tensor.clone().try_into_primitive::<Training>().ok()?;
     let (values, node) = tensor.into_parts();
     Some((single(values)?, node))
+}
+
+/// The result of an operation, recorded with its `state` for the backward pass if it needs one.
+fn record<const D: usize, const N: usize, O: Backward<Flex, N>>(
+    operation: O,
+    parents: [NodeGuard; N],
+    state: O::State,
+    out: FlexTensor,
+) -> Tensor<D> {
+    let prepared = operation.prepare::<NoCheckpointing>(parents);
+    Tensor::from_primitive::<Training>(match prepared.compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish(state, out),
+        OpsKind::UnTracked(prep) => prep.finish(out),
+    })
 }
 
 fn single(tensor: FlexTensor) -> Option<FlexTensor> {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use burn_autodiff::checkpoint::base::Checkpointer;
-use burn_autodiff::checkpoint::strategy::NoCheckpointing;
 use burn_autodiff::grads::Gradients;
-use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_autodiff::ops::{Backward, Ops};
 use burn_flex::{Flex, FlexTensor};
 
-use super::{Training, on_flex, on_training, tensor};
+use super::{on_flex, on_training, record, tensor};
 use crate::isa::Isa;
 use crate::pooling::{Planes, PoolWindow, max, max_gradient, mean, mean_gradient};
 use crate::switch::{Operation, count_call};
@@ -19,12 +18,7 @@ pub(crate) fn fused_max(x: &Tensor<4>, window: PoolWindow) -> Option<Tensor<4>> 
     let maps = Maps::of(x, window)?;
     if let Some((x, node)) = on_training(x) {
         let (out, places) = maps.max(&x);
-        let prepared = FusedMaxPool(maps).prepare::<NoCheckpointing>([node]);
-        let out = match prepared.compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(Arc::new(places), out),
-            OpsKind::UnTracked(prep) => prep.finish(out),
-        };
-        return Some(Tensor::from_primitive::<Training>(out));
+        return Some(record(FusedMaxPool(maps), [node], Arc::new(places), out));
     }
     let (out, _) = maps.max(&on_flex(x)?);
     Some(Tensor::from_primitive::<Flex>(out))
@@ -35,12 +29,7 @@ pub(crate) fn fused_avg(x: &Tensor<4>, window: PoolWindow) -> Option<Tensor<4>> 
     let maps = Maps::of(x, window)?;
     if let Some((x, node)) = on_training(x) {
         let out = maps.mean(&x);
-        let prepared = FusedAvgPool(maps).prepare::<NoCheckpointing>([node]);
-        let out = match prepared.compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((), out),
-            OpsKind::UnTracked(prep) => prep.finish(out),
-        };
-        return Some(Tensor::from_primitive::<Training>(out));
+        return Some(record(FusedAvgPool(maps), [node], (), out));
     }
     let out = maps.mean(&on_flex(x)?);
     Some(Tensor::from_primitive::<Flex>(out))
