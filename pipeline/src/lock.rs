@@ -46,8 +46,8 @@ pub enum Reason {
     New,
     /// Another version of Burnish made its outputs.
     Code,
-    /// Its settings have changed.
-    Settings,
+    /// Its settings have changed, of a training these.
+    Settings(Vec<String>),
     /// A stage before it has to run.
     Before(String),
     /// What it was made from has changed.
@@ -67,7 +67,7 @@ impl fmt::Display for Reason {
         match self {
             Self::New => f.write_str("it has not run yet"),
             Self::Code => f.write_str("another version of Burnish made it"),
-            Self::Settings => f.write_str("its settings have changed"),
+            Self::Settings(changes) => write_settings(f, changes),
             Self::Before(stage) => write!(f, "`{stage}` before it has to run"),
             Self::Input(path) => write!(f, "its input {} has changed", path.display()),
             Self::Missing(path) => write!(f, "{} is not there", path.display()),
@@ -77,6 +77,21 @@ impl fmt::Display for Reason {
             }
             Self::Forced => f.write_str("it was asked for"),
         }
+    }
+}
+
+/// Changes of settings that are told; of more, their number.
+const TOLD: usize = 3;
+
+fn write_settings(f: &mut fmt::Formatter<'_>, changes: &[String]) -> fmt::Result {
+    f.write_str("its settings have changed")?;
+    if !changes.is_empty() {
+        let told = &changes[..changes.len().min(TOLD)];
+        write!(f, ": {}", told.join("; "))?;
+    }
+    match changes.len().saturating_sub(TOLD) {
+        0 => Ok(()),
+        more => write!(f, "; and {more} more"),
     }
 }
 
@@ -169,7 +184,7 @@ impl Lock {
             return Some(Reason::Code);
         }
         if entry.settings != stage.action.settings() {
-            return Some(Reason::Settings);
+            return Some(Reason::Settings(changes(&stage.action)));
         }
         let inputs = self.inputs(plan, stage);
         let changed = |path: &&PathBuf| entry.inputs.get(*path) != inputs.get(*path);
@@ -193,6 +208,18 @@ impl Lock {
             .filter_map(|name| self.stages.get(name))
             .flat_map(|entry| entry.outputs.clone())
             .collect()
+    }
+}
+
+/// What has changed in the settings of a training.
+fn changes(action: &Action) -> Vec<String> {
+    match action {
+        Action::Train(plan) => history::changes(plan),
+        Action::Dataset(_)
+        | Action::Export(_)
+        | Action::Verify(_)
+        | Action::Eval(_)
+        | Action::Report(_) => Vec::new(),
     }
 }
 
@@ -358,7 +385,7 @@ stages:
         let other = pipeline(folder.path(), ", epochs: 3");
         assert_eq!(
             lock.reason(&other, &other.stages[1]),
-            Some(Reason::Settings)
+            Some(Reason::Settings(Vec::new()))
         );
         let quiet = pipeline(folder.path(), ", log_every: 3");
         assert_eq!(lock.reason(&quiet, &quiet.stages[1]), None);

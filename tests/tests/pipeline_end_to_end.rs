@@ -235,10 +235,22 @@ fn dry_run_says_what_would_run_and_changes_nothing() {
     assert!(text.contains("nothing would run"), "{text}");
     let set = ["--dry-run", "--set", "fit.seed=2"];
     let text = stdout(&succeed(&mut workspace.run(&set)));
-    assert!(
-        text.starts_with("fit would run: its settings have changed"),
-        "{text}"
-    );
+    let reason = "fit would run: its settings have changed: seed 1, now 2\n";
+    assert!(text.starts_with(reason), "{text}");
+
+    let many = ["epochs=3", "batch_size=8", "seed=2", "device=auto"];
+    let many = many.map(|setting| format!("fit.{setting}"));
+    let set = many.iter().flat_map(|setting| ["--set", setting]);
+    let set: Vec<&str> = ["--dry-run"].into_iter().chain(set).collect();
+    let text = stdout(&succeed(&mut workspace.run(&set)));
+    let reason =
+        "changed: batch_size 32, now 8; device cpu, now auto; epochs 1, now 3; and 1 more\n";
+    assert!(text.contains(reason), "{text}");
+
+    let set = ["--dry-run", "--set", "fit.model=lenet5"];
+    let text = stdout(&succeed(&mut workspace.run(&set)));
+    let reason = "changed: model network of its own, now lenet5\n";
+    assert!(text.contains(reason), "{text}");
     assert!(workspace.snapshot() == before);
 }
 

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use comfy_table::CellAlignment;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Run, table, write_table};
+use super::{NAMES, Names, Run, read_settings, table, write_table};
+use crate::plan::TrainPlan;
+use crate::results;
 
 /// Two runs, value by value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,19 +44,59 @@ impl Difference {
         Self {
             a: a.name.display().to_string(),
             b: b.name.display().to_string(),
-            settings: lines(&settings(a), &settings(b)),
+            settings: lines(&settings_of(a), &settings_of(b)),
             metrics: metrics(a, b),
         }
     }
 }
 
-/// The settings, those within others by their path.
-fn settings(run: &Run) -> BTreeMap<String, Value> {
+/// What a training that is planned has otherwise than the one in its folder: `epochs 3, now 5`.
+pub(crate) fn changes(plan: &TrainPlan) -> Vec<String> {
+    let Some((settings, names)) = made_from(&plan.folder) else {
+        return Vec::new();
+    };
+    let then = named(&settings, &names);
+    let now = named(&plan.description(), &Names::of(plan));
+    let mut lines = lines(&then, &now);
+    lines.retain(|line| !line.equal);
+    // Another network has other layers.
+    if lines.iter().any(|line| line.name == MODEL) {
+        lines.retain(|line| !line.name.contains(LAYERS));
+    }
+    let change = |line: Line| {
+        let Line { name, a, b, .. } = line;
+        format!("{name} {}, now {}", text(&name, &a), text(&name, &b))
+    };
+    lines.into_iter().map(change).collect()
+}
+
+/// What the training in `folder` was made from, if its files tell.
+fn made_from(folder: &Path) -> Option<(Value, Names)> {
+    let settings = serde_json::from_slice(&read_settings(folder)?).ok()?;
+    Some((settings, results::json(&folder.join(NAMES)).ok()?))
+}
+
+fn settings_of(run: &Run) -> BTreeMap<String, Value> {
+    let names = Names {
+        model: run.model.clone(),
+        dataset: run.dataset.clone(),
+    };
+    named(&run.settings, &names)
+}
+
+/// The network's name among the settings.
+const MODEL: &str = "model";
+
+/// In the names of its layers.
+const LAYERS: &str = "layers.";
+
+/// The settings, those within others by their path, with the names of network and dataset.
+fn named(settings: &Value, names: &Names) -> BTreeMap<String, Value> {
     let mut flat = BTreeMap::new();
-    flatten("", &run.settings, &mut flat);
+    flatten("", settings, &mut flat);
     // Its layers are told where there are two of them.
-    flat.insert("model".to_owned(), json!(run.model));
-    flat.insert("dataset".to_owned(), json!(run.dataset));
+    flat.insert(MODEL.to_owned(), json!(names.model));
+    flat.insert("dataset".to_owned(), json!(names.dataset));
     flat
 }
 
@@ -92,7 +135,7 @@ fn lines(a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>) -> Vec<Line> 
         .into_iter()
         .map(|name| line(name, of(a, name), of(b, name)));
     lines
-        .filter(|line| !(line.equal && line.name.contains("layers.")))
+        .filter(|line| !(line.equal && line.name.contains(LAYERS)))
         .collect()
 }
 

@@ -4,6 +4,7 @@
 mod date;
 mod difference;
 
+pub(crate) use difference::changes;
 pub use difference::{Difference, Line};
 
 use std::collections::HashMap;
@@ -157,11 +158,16 @@ impl Found {
 /// take hundreds of times the space of their JSON.
 const MAX_SETTINGS: u64 = 1 << 20;
 
+/// The text of the settings of the training in `folder`.
+fn read_settings(folder: &Path) -> Option<Vec<u8>> {
+    artifact::read_at_most(&folder.join(SETTINGS), MAX_SETTINGS).ok()
+}
+
 /// The run in `folder`, if its files tell of one that is done.
 fn run(folder: &Path, evaluations: &HashMap<Sha256, Evaluated>) -> Option<Run> {
     let summary: Summary = results::json(&folder.join(trainer::SUMMARY)).ok()?;
     let names: Names = results::json(&folder.join(NAMES)).ok()?;
-    let settings = artifact::read_at_most(&folder.join(SETTINGS), MAX_SETTINGS).ok()?;
+    let settings = read_settings(folder)?;
     let timing: Option<Timing> = results::json(&folder.join(trainer::TIMING)).ok();
     let weights = [trainer::BEST, trainer::LAST].map(|file| folder.join(file));
     let digests = weights.iter().filter_map(|file| Sha256::of_file(file).ok());
