@@ -99,6 +99,28 @@ struct State {
     parts: BTreeMap<String, Sha256>,
 }
 
+impl State {
+    /// The newest that is whole. The parts behind it, which may be large, are not read.
+    fn newest(results: &Path) -> Option<Self> {
+        let saved = saved(&results.join(FOLDER)).into_iter().rev();
+        let files = saved.filter_map(|path| artifact::open_regular(&path).ok());
+        let states = files.map(|file| Self::take_from(&mut read_parts(file, STATE_PARTS)?));
+        states.filter_map(Result::ok).next()
+    }
+
+    fn take_from(parts: &mut Parts) -> Result<Self, CheckpointError> {
+        let mut take =
+            |name: &'static str| parts.remove(name).ok_or(CheckpointError::Missing(name));
+        let (state, digest) = (take(STATE)?, take(STATE_DIGEST)?);
+        // Fuzzing shall come further than to the digest.
+        if !cfg!(fuzzing) && digest != Sha256::of_bytes(&state).to_string().as_bytes() {
+            return Err(CheckpointError::Altered(STATE));
+        }
+        ciborium::from_reader(state.as_slice())
+            .map_err(|error| CheckpointError::State(error.to_string()))
+    }
+}
+
 impl Checkpoint {
     /// Writes the checkpoint into the folder of the results, and deletes all
     /// but the newest `keep`.
@@ -163,18 +185,10 @@ impl Checkpoint {
     }
 
     fn read(file: fs::File) -> Result<Self, CheckpointError> {
-        let mut parts = read_parts(file)?;
-        let mut take = |name: &'static str| parts.remove(name);
-        let state = take(STATE).ok_or(CheckpointError::Missing(STATE))?;
-        let digest = take(STATE_DIGEST).ok_or(CheckpointError::Missing(STATE_DIGEST))?;
-        // Fuzzing shall come further than to the digest.
-        if !cfg!(fuzzing) && digest != Sha256::of_bytes(&state).to_string().as_bytes() {
-            return Err(CheckpointError::Altered(STATE));
-        }
-        let state: State = ciborium::from_reader(state.as_slice())
-            .map_err(|error| CheckpointError::State(error.to_string()))?;
+        let mut parts = read_parts(file, usize::MAX)?;
+        let state = State::take_from(&mut parts)?;
         let identity = parse_identity(&state.identity)?;
-        let mut checked = |name| match (take(name), state.parts.get(name)) {
+        let mut checked = |name| match (parts.remove(name), state.parts.get(name)) {
             (Some(part), Some(digest)) if Sha256::of_bytes(&part) == *digest => Ok(Some(part)),
             (Some(_), _) => Err(CheckpointError::Altered(name)),
             (None, Some(_)) => Err(CheckpointError::Missing(name)),
@@ -187,13 +201,6 @@ impl Checkpoint {
             identity,
             progress: state.progress,
         })
-    }
-
-    /// The newest checkpoint that is whole, and nothing is changed.
-    fn peek(results: &Path) -> Option<Self> {
-        let saved = saved(&results.join(FOLDER)).into_iter().rev();
-        let files = saved.filter_map(|path| fs::File::open(path).ok());
-        files.filter_map(|file| Self::read(file).ok()).next()
     }
 
     /// Deletes what a writer that was killed left.
@@ -216,10 +223,10 @@ impl Checkpoint {
 /// The epoch, counted from 1, in which the training of `description` was
 /// interrupted that has its results in `folder`; none where it was not.
 pub fn interrupted(folder: &Path, description: &Value) -> Option<usize> {
-    let checkpoint = Checkpoint::peek(folder)?;
-    let unfinished = !checkpoint.progress.finished;
-    let same = checkpoint.identity[TRAINING] == *description;
-    (unfinished && same).then(|| checkpoint.progress.epoch())
+    let state = State::newest(folder)?;
+    let unfinished = !state.progress.finished;
+    let same = parse_identity(&state.identity).ok()?[TRAINING] == *description;
+    (unfinished && same).then(|| state.progress.epoch())
 }
 
 /// Reads the checkpoint at `path` and says whether it is whole.
@@ -248,13 +255,19 @@ fn set_aside(path: &Path) -> Result<PathBuf, Error> {
     Ok(aside)
 }
 
-/// The parts of the archive, by name.
-fn read_parts(file: fs::File) -> Result<BTreeMap<&'static str, Vec<u8>>, CheckpointError> {
+/// Parts of an archive, by name.
+type Parts = BTreeMap<&'static str, Vec<u8>>;
+
+/// The state and its digest are the archive's first parts.
+const STATE_PARTS: usize = 2;
+
+/// The first `count` parts of the archive.
+fn read_parts(file: fs::File, count: usize) -> Result<Parts, CheckpointError> {
     let bytes = file.metadata()?.len();
     let mut archive = tar::Archive::new(file);
     let mut parts = BTreeMap::new();
     // Raw: without the extensions by which a small file has large parts.
-    for entry in archive.entries()?.raw(true) {
+    for entry in archive.entries()?.raw(true).take(count) {
         let (name, part) = read_part(entry?, bytes)?;
         if parts.insert(name, part).is_some() {
             return Err(CheckpointError::Duplicate(name));
@@ -370,6 +383,9 @@ mod tests {
         };
         assert_eq!(latest(), (Some(checkpoint(1000)), vec![]));
 
+        let steps = || State::newest(folder.path()).map(|state| state.progress.steps);
+        assert_eq!(steps(), Some(1000));
+
         let whole = fs::read(&files[1]).unwrap();
         let flipped = |part: &str| {
             let mut flipped = whole.clone();
@@ -387,6 +403,7 @@ mod tests {
             &flipped(STATE_DIGEST),
         ] {
             fs::write(&files[1], damaged).unwrap();
+            assert_eq!(steps(), Some(900));
             let aside = files[1].with_extension("tar.damaged");
             assert_eq!(latest(), (Some(checkpoint(900)), vec![aside.clone()]));
             assert_eq!(fs::read(aside).unwrap(), *damaged);
