@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use comfy_table::CellAlignment;
+use runtime::text::shortened;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -50,6 +51,9 @@ impl Difference {
     }
 }
 
+/// Most columns of a name or a value in a change.
+const LONGEST: usize = 60;
+
 /// What a training that is planned has otherwise than the one in its folder: `epochs 3, now 5`.
 pub(crate) fn changes(plan: &TrainPlan) -> Vec<String> {
     let Some((settings, names)) = made_from(&plan.folder) else {
@@ -65,7 +69,8 @@ pub(crate) fn changes(plan: &TrainPlan) -> Vec<String> {
     }
     let change = |line: Line| {
         let Line { name, a, b, .. } = line;
-        format!("{name} {}, now {}", text(&name, &a), text(&name, &b))
+        let [then, now] = [a, b].map(|value| shortened(&text(&name, &value), LONGEST));
+        format!("{} {then}, now {now}", shortened(&name, LONGEST))
     };
     lines.into_iter().map(change).collect()
 }
