@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, Document};
 use crate::history;
-use crate::plan::{Action, Plan, SETTINGS, Stage};
+use crate::plan::{Action, Plan, SETTINGS, Stage, TrainPlan};
 
 /// Version of the stages' code; part of what a stage is made from.
 const CODE: &str = env!("CARGO_PKG_VERSION");
@@ -165,14 +165,8 @@ impl Lock {
     /// it count by what is recorded of them.
     pub fn reason(&self, plan: &Plan, stage: &Stage) -> Option<Reason> {
         let reason = self.outdated(plan, stage)?;
-        let interrupted = match &stage.action {
-            Action::Train(train) => trainer::interrupted(&train.folder, &train.description()),
-            Action::Dataset(_)
-            | Action::Export(_)
-            | Action::Verify(_)
-            | Action::Eval(_)
-            | Action::Report(_) => None,
-        };
+        let interrupted = training(&stage.action)
+            .and_then(|plan| trainer::interrupted(&plan.folder, &plan.description()));
         Some(interrupted.map_or(reason, Reason::Interrupted))
     }
 
@@ -184,7 +178,8 @@ impl Lock {
             return Some(Reason::Code);
         }
         if entry.settings != stage.action.settings() {
-            return Some(Reason::Settings(changes(&stage.action)));
+            let changes = training(&stage.action).map(history::changes);
+            return Some(Reason::Settings(changes.unwrap_or_default()));
         }
         let inputs = self.inputs(plan, stage);
         let changed = |path: &&PathBuf| entry.inputs.get(*path) != inputs.get(*path);
@@ -211,15 +206,15 @@ impl Lock {
     }
 }
 
-/// What has changed in the settings of a training.
-fn changes(action: &Action) -> Vec<String> {
+/// The training that a stage is.
+fn training(action: &Action) -> Option<&TrainPlan> {
     match action {
-        Action::Train(plan) => history::changes(plan),
+        Action::Train(plan) => Some(plan),
         Action::Dataset(_)
         | Action::Export(_)
         | Action::Verify(_)
         | Action::Eval(_)
-        | Action::Report(_) => Vec::new(),
+        | Action::Report(_) => None,
     }
 }
 

@@ -42,10 +42,11 @@ pub struct Line {
 impl Difference {
     /// Compares two runs.
     pub fn between(a: &Run, b: &Run) -> Self {
+        let [then, now] = [a, b].map(|run| named(&run.settings, &run.model, &run.dataset));
         Self {
             a: a.name.display().to_string(),
             b: b.name.display().to_string(),
-            settings: lines(&settings_of(a), &settings_of(b)),
+            settings: lines(&then, &now),
             metrics: metrics(a, b),
         }
     }
@@ -59,8 +60,8 @@ pub(crate) fn changes(plan: &TrainPlan) -> Vec<String> {
     let Some((settings, names)) = made_from(&plan.folder) else {
         return Vec::new();
     };
-    let then = named(&settings, &names);
-    let now = named(&plan.description(), &Names::of(plan));
+    let then = named(&settings, &names.model, &names.dataset);
+    let now = named(&plan.description(), &plan.model_name, &plan.dataset.name);
     let mut lines = lines(&then, &now);
     lines.retain(|line| !line.equal);
     // Another network has other layers.
@@ -81,14 +82,6 @@ fn made_from(folder: &Path) -> Option<(Value, Names)> {
     Some((settings, results::json(&folder.join(NAMES)).ok()?))
 }
 
-fn settings_of(run: &Run) -> BTreeMap<String, Value> {
-    let names = Names {
-        model: run.model.clone(),
-        dataset: run.dataset.clone(),
-    };
-    named(&run.settings, &names)
-}
-
 /// The network's name among the settings.
 const MODEL: &str = "model";
 
@@ -96,12 +89,12 @@ const MODEL: &str = "model";
 const LAYERS: &str = "layers.";
 
 /// The settings, those within others by their path, with the names of network and dataset.
-fn named(settings: &Value, names: &Names) -> BTreeMap<String, Value> {
+fn named(settings: &Value, model: &str, dataset: &str) -> BTreeMap<String, Value> {
     let mut flat = BTreeMap::new();
     flatten("", settings, &mut flat);
     // Its layers are told where there are two of them.
-    flat.insert(MODEL.to_owned(), json!(names.model));
-    flat.insert("dataset".to_owned(), json!(names.dataset));
+    flat.insert(MODEL.to_owned(), json!(model));
+    flat.insert("dataset".to_owned(), json!(dataset));
     flat
 }
 
