@@ -78,22 +78,28 @@ impl Bundle {
         }
     }
 
-    /// What is signed, if the signature is that of `key`.
-    pub(crate) fn verify(&self, key: &PublicKey) -> Result<&[u8], Error> {
+    /// What is signed, if the signature is that of `key`; the bundle was read from `path`.
+    pub(crate) fn verify(&self, path: &Path, key: &PublicKey) -> Result<&[u8], Error> {
         let found = key.digest();
         if let Some(named) = self
             .key
             .as_ref()
             .filter(|&named| *named != found.to_string())
         {
-            let named = named.clone();
-            return Err(Error::OtherKey { named, found });
+            return Err(Error::OtherKey {
+                path: path.to_owned(),
+                named: named.clone(),
+                found,
+            });
         }
-        let signature =
-            DerSignature::from_bytes(&self.signature).map_err(|_| BundleProblem::Der)?;
+        let signature = DerSignature::from_bytes(&self.signature)
+            .map_err(|_| BundleProblem::Der)
+            .map_err(Error::bundle(path))?;
         match key.accepts(&pre_authentication(&self.payload), &signature) {
             true => Ok(&self.payload),
-            false => Err(Error::Invalid),
+            false => Err(Error::Invalid {
+                path: path.to_owned(),
+            }),
         }
     }
 
@@ -103,7 +109,7 @@ impl Bundle {
     ///
     /// When the file cannot be read, is too large or no bundle.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        Ok(Self::from_json(&read_bounded(path, MAX_BYTES)?)?)
+        Self::from_json(&read_bounded(path, MAX_BYTES)?).map_err(Error::bundle(path))
     }
 
     /// Reads a bundle from its JSON.
@@ -170,7 +176,8 @@ impl Bundle {
     ///
     /// When the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        Ok(artifact::write_bytes(path, &self.to_json()?)?)
+        let json = self.to_json().map_err(Error::bundle(path))?;
+        Ok(artifact::write_bytes(path, &json)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can be wrong with a signature.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 
@@ -40,23 +40,38 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
-    /// The bundle is not one of these signatures.
-    #[error("no signature of a model: {0}")]
-    Bundle(#[from] BundleProblem),
-    /// The bundle says that it was made with another key.
-    #[error("the signature was made with another key: it names {named}, this is {found}")]
+    /// A bundle is not one of these signatures.
+    #[error("{}: no signature of a model: {problem}", path.display())]
+    Bundle {
+        /// Where it was read, or was to be written.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: BundleProblem,
+    },
+    /// A bundle says that it was made with another key.
+    #[error("{} was made with another key: it names {named}, this is {found}", path.display())]
     OtherKey {
+        /// The bundle's file.
+        path: PathBuf,
         /// What the bundle says of its key: the SHA-256 of the public key's PEM.
         named: String,
         /// The same of the key that was given.
         found: Sha256,
     },
-    /// The signature does not belong to the content and the key.
-    #[error("the signature is not valid: made with another key, or changed since")]
-    Invalid,
+    /// A signature does not belong to the content and the key.
+    #[error("{} is not valid: made with another key, or changed since", path.display())]
+    Invalid {
+        /// The bundle's file.
+        path: PathBuf,
+    },
     /// What was signed is no statement on a model's files.
-    #[error("the signed statement cannot be used: {0}")]
-    Statement(#[from] StatementProblem),
+    #[error("{}: the signed statement cannot be used: {problem}", path.display())]
+    Statement {
+        /// The bundle's file.
+        path: PathBuf,
+        /// What is wrong with the statement.
+        problem: StatementProblem,
+    },
     /// The files are not those that were signed.
     #[error("{} is not what was signed:{}", model.display(), list(differences))]
     Changed {
@@ -214,11 +229,23 @@ impl fmt::Display for Difference {
 }
 
 impl Error {
+    /// Says which file has `problem`, for `map_err`.
+    pub(crate) fn bundle(path: &Path) -> impl FnOnce(BundleProblem) -> Self {
+        let path = path.to_owned();
+        move |problem| Self::Bundle { path, problem }
+    }
+
+    /// Says which file's statement has `problem`, for `map_err`.
+    pub(crate) fn statement(path: &Path) -> impl FnOnce(StatementProblem) -> Self {
+        let path = path.to_owned();
+        move |problem| Self::Statement { path, problem }
+    }
+
     /// What the user can do, where it is not plain from the message.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Key { problem, .. } => Some(problem.hint()),
-            Self::Changed { .. } | Self::Invalid => Some(
+            Self::Changed { .. } | Self::Invalid { .. } => Some(
                 "do not use the model: get it and its signature again from whoever made it"
                     .to_owned(),
             ),
@@ -228,9 +255,9 @@ impl Error {
             Self::File(_)
             | Self::TooLarge { .. }
             | Self::Name { .. }
-            | Self::Bundle(_)
+            | Self::Bundle { .. }
             | Self::OtherKey { .. }
-            | Self::Statement(_) => None,
+            | Self::Statement { .. } => None,
         }
     }
 }

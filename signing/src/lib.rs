@@ -64,7 +64,8 @@ pub fn sign(model: &Path, signature: &Path, key: &PrivateKey) -> Result<Bundle, 
     let ignored = manifest::usually_ignored(model, signature);
     let manifest = Manifest::of(model, &ignored)?;
     let statement = Statement::new(model, manifest, ignored);
-    Ok(Bundle::sign(statement.to_json()?, key))
+    let payload = statement.to_json().map_err(Error::statement(signature))?;
+    Ok(Bundle::sign(payload, key))
 }
 
 /// Checks that `bundle`, which was read from `signature`, was made with the
@@ -80,11 +81,13 @@ pub fn verify(
     bundle: &Bundle,
     key: &PublicKey,
 ) -> Result<Manifest, Error> {
-    let statement = Statement::parse(bundle.verify(key)?)?;
+    let payload = bundle.verify(signature, key)?;
+    let statement = Statement::parse(payload).map_err(Error::statement(signature))?;
     let mut ignored = statement.ignored();
     ignored.extend(manifest::usually_ignored(model, signature));
     let found = Manifest::of(model, &ignored)?;
-    let differences = statement.manifest()?.differences(&found);
+    let signed = statement.manifest().map_err(Error::statement(signature))?;
+    let differences = signed.differences(&found);
     if differences.is_empty() {
         Ok(found)
     } else {
@@ -92,5 +95,29 @@ pub fn verify(
             model: model.to_owned(),
             differences,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statement_that_cannot_be_used_names_the_file_of_the_signature() {
+        let fixture = |name| {
+            Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("fixtures")
+                .join(name)
+        };
+        let key = PrivateKey::read(&fixture("private.pem")).unwrap();
+        let bundle = Bundle::sign(b"{}".to_vec(), &key);
+        let file = Path::new("somewhere/m.sig");
+        let error = verify(&fixture("model.onnx"), file, &bundle, &key.public()).unwrap_err();
+        assert!(matches!(error, Error::Statement { .. }));
+        assert!(
+            error.to_string().starts_with("somewhere/m.sig: "),
+            "{error}"
+        );
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::root;
-use crate::{Error, Manifest, Resource, StatementProblem};
+use crate::{Manifest, Resource, StatementProblem};
 
 const TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://model_signing/signature/v1.0";
@@ -112,20 +112,19 @@ impl Statement {
     }
 
     /// The files that were signed.
-    pub(crate) fn manifest(&self) -> Result<Manifest, Error> {
+    pub(crate) fn manifest(&self) -> Result<Manifest, StatementProblem> {
         let [subject] = self.subject.as_slice() else {
             let found = self.subject.len();
-            return Err(StatementProblem::Subjects { found }.into());
+            return Err(StatementProblem::Subjects { found });
         };
         let resources = self.predicate.resources.iter().map(resource);
         let resources: Vec<_> = resources.collect::<Result<_, _>>()?;
         let found = root(resources.iter().map(|resource| &resource.digest));
         if subject.digest.sha256 != found.to_string() {
             let named = subject.digest.sha256.clone();
-            return Err(StatementProblem::Root { named, found }.into());
+            return Err(StatementProblem::Root { named, found });
         }
-        let twice = |name| StatementProblem::Twice { name };
-        Ok(Manifest::from_resources(resources).map_err(twice)?)
+        Manifest::from_resources(resources).map_err(|name| StatementProblem::Twice { name })
     }
 }
 
@@ -181,7 +180,7 @@ mod tests {
         })
     }
 
-    fn read(statement: &Value) -> Result<Manifest, Error> {
+    fn read(statement: &Value) -> Result<Manifest, StatementProblem> {
         Statement::parse(statement.to_string().as_bytes())?.manifest()
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use serde_json::Value;
 use signing::{
     Bundle, BundleProblem, Difference, Error, KeyProblem, PrivateKey, PublicKey, sign, verify,
 };
@@ -114,7 +115,7 @@ fn another_key_is_refused_with_and_without_its_name_in_the_bundle() {
     let bundle = Bundle::from_json(nameless.as_bytes()).unwrap();
     verify(&model, &signature, &bundle, &public()).unwrap();
     let error = verify(&model, &signature, &bundle, &other).unwrap_err();
-    assert!(matches!(error, Error::Invalid), "{error}");
+    assert!(matches!(error, Error::Invalid { .. }), "{error}");
 }
 
 #[test]
@@ -138,6 +139,33 @@ fn files_without_a_usable_key_are_told_apart() {
         PublicKey::read(&fixture("none.pem")),
         Err(Error::File(_))
     ));
+}
+
+/// The signature beside a model is read without being named on the command line.
+#[test]
+fn every_error_of_a_signature_names_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx.sig");
+    let refuse = |json: &str| {
+        fs::write(&path, json).unwrap();
+        let error = check(&fixture("model.onnx"), &path).unwrap_err();
+        let name = path.display().to_string();
+        assert!(error.to_string().starts_with(&name), "{error}");
+        error
+    };
+    let good: Value =
+        serde_json::from_slice(&fs::read(fixture("model.onnx.sig")).unwrap()).unwrap();
+    let with = |place: &str, text: &str| {
+        let mut bundle = good.clone();
+        *bundle.pointer_mut(place).unwrap() = text.into();
+        refuse(&bundle.to_string())
+    };
+    let sig = "/dsseEnvelope/signatures/0/sig";
+    assert!(matches!(refuse("x"), Error::Bundle { .. }));
+    assert!(matches!(with(sig, ""), Error::Bundle { .. }));
+    assert!(matches!(with(sig, "MAYCAQECAQE="), Error::Invalid { .. }));
+    let hint = "/verificationMaterial/publicKey/hint";
+    assert!(matches!(with(hint, "00"), Error::OtherKey { .. }));
 }
 
 #[test]

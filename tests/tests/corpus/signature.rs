@@ -160,7 +160,17 @@ pub fn cases() -> Vec<Case> {
 
 fn check(path: &Path) -> Result<Manifest, Error> {
     let key = PublicKey::read(&fixture("public.pem")).unwrap();
-    verify(&fixture("model.onnx"), path, &Bundle::read(path)?, &key)
+    let verified =
+        Bundle::read(path).and_then(|bundle| verify(&fixture("model.onnx"), path, &bundle, &key));
+    naming(path, verified)
+}
+
+/// The result of reading `path`, whose error must name it.
+fn naming<T>(path: &Path, result: Result<T, Error>) -> Result<T, Error> {
+    result.inspect_err(|error| {
+        let path = path.display().to_string();
+        assert!(error.to_string().contains(&path), "no {path} in: {error}");
+    })
 }
 
 #[test]
@@ -234,5 +244,5 @@ fn key_files() {
         memory: MEMORY,
     };
     let seed = std::fs::read(fixture("public.pem")).unwrap();
-    format.refuses(&seed, keys, PublicKey::read);
+    format.refuses(&seed, keys, |path| naming(path, PublicKey::read(path)));
 }
