@@ -13,6 +13,9 @@ use crate::fault::{self, Points};
 /// What the names of temporary files end with.
 pub(crate) const SUFFIX: &str = ".partial";
 
+/// How many random letters and digits tell them apart.
+const RANDOM: usize = 6;
+
 /// Writes `path` through `fill`, so that it appears whole or not at all.
 ///
 /// Missing parent folders are created. An existing file stays as it was until
@@ -58,11 +61,11 @@ pub fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), Erro
 
 /// Deletes the temporary files in a folder whose writers were killed. The operating
 /// system tells them from those of living ones, by the lock that a writer holds;
-/// where it has no such locks, nothing is deleted.
+/// where it has no such locks, nothing is deleted. What this user may not delete stays.
 ///
 /// # Errors
 ///
-/// When one cannot be deleted.
+/// When one cannot be deleted for another reason.
 pub fn sweep_abandoned(folder: &Path) -> Result<(), Error> {
     sweep(folder, |_| true)
 }
@@ -86,10 +89,12 @@ fn sweep(folder: &Path, is_swept: impl Fn(&str) -> bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// Another process may have been faster.
+/// Another process may have been faster; and in a folder of many users, only its owner may
+/// delete a file, which keeps nobody from writing another.
 fn remove(path: &Path) -> Result<(), Error> {
+    let is_left = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::PermissionDenied);
     match fs::remove_file(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if is_left(error.kind()) => Ok(()),
         result => result.map_err(Error::new("delete", path)),
     }
 }
@@ -116,11 +121,13 @@ pub(crate) fn claim(opened: &File, path: &Path) -> bool {
     }
 }
 
-/// The name of the file that a temporary file was to become:
+/// The name of the file that a temporary file of ours was to become:
 /// `.model.onnx.Ab3dE6.partial` was to become `model.onnx`.
 fn target(name: &str) -> Option<&str> {
     let name = name.strip_prefix('.')?.strip_suffix(SUFFIX)?;
-    Some(name.rsplit_once('.')?.0)
+    let (target, random) = name.rsplit_once('.')?;
+    let is_ours = random.len() == RANDOM && random.bytes().all(|c| c.is_ascii_alphanumeric());
+    is_ours.then_some(target)
 }
 
 /// A temporary file in the folder of `path`, for a writer that needs a path of
@@ -137,7 +144,7 @@ pub fn temporary_beside(path: &Path) -> Result<NamedTempFile, Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     sweep(folder, |target| target == name)?;
     let prefix = format!(".{name}.");
-    builder.prefix(&prefix).suffix(SUFFIX);
+    builder.prefix(&prefix).rand_bytes(RANDOM).suffix(SUFFIX);
     // tempfile makes private files; an output has the permissions of any other.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
@@ -231,6 +238,44 @@ mod tests {
         sweep_abandoned(folder.path()).unwrap();
         assert_eq!(files(), 1);
         assert!(one.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn unfinished_files_of_other_programs_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let others = [
+            ".a.bin.partial",
+            ".a.bin.download.partial",
+            ".a.bin.12.partial",
+            ".a.bin.Ab-dE6.partial",
+            "a.bin.Ab3dE6.partial",
+        ];
+        for name in others {
+            fs::write(folder.path().join(name), b"half").unwrap();
+        }
+        fs::write(folder.path().join(".a.bin.Ab3dE6.partial"), b"half").unwrap();
+        write_bytes(&folder.path().join("a.bin"), b"x").unwrap();
+        sweep_abandoned(folder.path()).unwrap();
+        let left = fs::read_dir(folder.path()).unwrap();
+        let left = left.map(|entry| entry.unwrap().file_name());
+        let mut left: Vec<_> = left.filter(|name| name != "a.bin").collect();
+        left.sort();
+        let mut others = others;
+        others.sort_unstable();
+        assert_eq!(left, others);
+    }
+
+    /// Nobody may delete what stands in `/proc`, whoever runs the tests.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_may_not_be_deleted_stays_and_stops_no_write() {
+        let path = Path::new("/proc/self/status");
+        let refused = fs::remove_file(path).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+        remove(path).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        assert!(remove(folder.path()).is_err());
     }
 
     #[cfg(unix)]
