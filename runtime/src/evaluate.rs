@@ -258,10 +258,7 @@ impl Score {
 
     /// Scores the logits of one image, [classes].
     fn add(&mut self, logits: &[f32], label: u8) -> Result<(), Error> {
-        if logits
-            .iter()
-            .any(|logit| logit.is_nan() || *logit == f32::INFINITY)
-        {
+        if !have_softmax(logits) {
             return Err(Error::NotFinite {
                 image: self.predictions.len(),
             });
@@ -320,17 +317,28 @@ fn argmax(logits: &[f32]) -> usize {
 /// -log softmax(x)\[label\] = log Σ exp(x - max) - (x\[label\] - max), in f64 so
 /// that large logits do not overflow and sums over many images stay exact.
 fn cross_entropy(logits: &[f32], label: usize) -> f64 {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let max = f64::from(largest(logits));
     let sum: f64 = logits.iter().map(|&x| (f64::from(x) - max).exp()).sum();
     sum.ln() - (f64::from(logits[label]) - max)
 }
 
 /// exp(x - max) / Σ exp(x - max), in f64 as `cross_entropy`.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let max = f64::from(largest(logits));
     let powers: Vec<f64> = logits.iter().map(|&x| (f64::from(x) - max).exp()).collect();
     let sum: f64 = powers.iter().sum();
     powers.iter().map(|power| power / sum).collect()
+}
+
+/// Whether a class follows from the logits: none is NaN, and the largest is
+/// finite. A class that is impossible may have -∞.
+pub(crate) fn have_softmax(logits: &[f32]) -> bool {
+    largest(logits).is_finite() && !logits.iter().any(|logit| logit.is_nan())
+}
+
+/// The largest logit, leaving out NaN.
+fn largest(logits: &[f32]) -> f32 {
+    logits.iter().copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 #[cfg(test)]

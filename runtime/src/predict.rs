@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use dataset::Images;
 use serde::Serialize;
 
-use crate::evaluate::{Error, softmax};
+use crate::evaluate::{Error, have_softmax, softmax};
 use crate::metadata::ModelMetadata;
 use crate::session::{Session, buffer};
 
@@ -97,11 +97,9 @@ fn rank(logits: &[f32], metadata: &ModelMetadata) -> Option<Prediction> {
     Some(Prediction { ranking })
 }
 
-/// The softmax, where it is one: not of NaN, nor of an infinite largest logit.
+/// The softmax, where there is one.
 fn probabilities(logits: &[f32]) -> Option<Vec<f64>> {
-    let probabilities = softmax(logits);
-    let finite = probabilities.iter().all(|part| part.is_finite());
-    finite.then_some(probabilities)
+    have_softmax(logits).then(|| softmax(logits))
 }
 
 #[cfg(test)]

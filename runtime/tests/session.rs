@@ -195,14 +195,26 @@ fn images_and_classes_that_do_not_fit_are_rejected() {
 
 #[test]
 fn answer_that_is_no_number_is_rejected() {
-    let model = linear(None, [1, 1, 2], &[f32::NAN; 4], &[0.0, 0.0]);
+    const INF: f32 = f32::INFINITY;
     let metadata = metadata("pairs", [1, 1, 2], &["left", "right"]);
     let split = pairs(vec![255, 0], vec![1]);
-    let error = evaluate(&mut open(&model).unwrap(), &metadata, &split, batch(1)).unwrap_err();
-    assert!(
-        matches!(error, EvaluateError::NotFinite { image: 0 }),
-        "{error}"
-    );
+    let answer = |bias| {
+        let mut session = open(&linear(None, [1, 1, 2], &[0.0; 4], bias)).unwrap();
+        let predictions = predict(&mut session, &metadata, split.images(), batch(1));
+        let evaluation = evaluate(&mut session, &metadata, &split, batch(1));
+        (predictions, evaluation)
+    };
+    for bias in [&[f32::NAN, 0.0], &[0.0, f32::NAN], &[0.0, INF], &[-INF; 2]] {
+        let (predictions, evaluation) = answer(bias);
+        for error in [predictions.unwrap_err(), evaluation.unwrap_err()] {
+            let refused = matches!(error, EvaluateError::NotFinite { image: 0 });
+            assert!(refused, "{bias:?}: {error}");
+        }
+    }
+    // A class may be impossible.
+    let (predictions, evaluation) = answer(&[-INF, 0.0]);
+    assert_eq!(predictions.unwrap()[0].ranking[0].class, "right");
+    assert_eq!(evaluation.unwrap().loss, 0.0);
 }
 
 #[test]
