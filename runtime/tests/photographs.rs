@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use common::{load_library, mnist};
-use dataset::{Images, Part, Split, picture};
+use dataset::{Fit, Images, Part, Split, picture};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use runtime::prepare::{Center, Invert, Preparation, prepare};
@@ -104,11 +104,11 @@ impl Reader {
     /// The same of photographs of the images.
     fn correct_photographs(&mut self, test: &Split, camera: Camera) -> usize {
         let mut random = Random(1);
-        let mnist = Preparation::for_dataset("mnist");
+        let mnist = Preparation::for_model(&self.metadata);
         let pixels = (0..test.len()).flat_map(|index| {
             let jpeg = camera.photograph(test.images().image(index), &mut random);
             let picture = picture::decode(&jpeg).unwrap();
-            let prepared = prepare(&picture, [1, 28, 28], mnist).unwrap();
+            let prepared = prepare(picture, [1, 28, 28], mnist).unwrap();
             assert!(prepared.inverted && prepared.centered);
             prepared.pixels
         });
@@ -169,6 +169,7 @@ fn centring_keeps_images_that_are_centred_already() {
     let always = Preparation {
         invert: Invert::Auto,
         center: Center::Yes,
+        fit: Fit::Stretch,
     };
     let mut difference = 0_u64;
     let centred: Vec<u8> = (0..test.len())
@@ -176,7 +177,7 @@ fn centring_keeps_images_that_are_centred_already() {
             let image = test.images().image(index);
             let picture = GrayImage::from_raw(28, 28, image.to_vec()).unwrap();
             let picture = DynamicImage::from(picture);
-            let prepared = prepare(&picture, [1, 28, 28], always).unwrap();
+            let prepared = prepare(picture, [1, 28, 28], always).unwrap();
             let differences = prepared.pixels.iter().zip(image);
             difference += differences
                 .map(|(a, b)| u64::from(a.abs_diff(*b)))

@@ -7,14 +7,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use common::{library_path, mnist, runtime};
-use dataset::Part;
-use image::GrayImage;
+use common::{Files, library_path, linear, metadata, mnist, runtime, with_metadata};
+use dataset::{Fit, ImageFolder, ImageFolderOptions, Part, TestSplit};
+use image::{GrayImage, Rgb, RgbImage};
+use runtime::ModelMetadata;
 use serde_json::Value;
 use tempfile::TempDir;
 
 fn predict(folder: &Path) -> Command {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/digits.onnx");
+    predict_with(&model, folder)
+}
+
+fn predict_with(model: &Path, folder: &Path) -> Command {
     let mut command = runtime();
     command.arg("predict").arg(model).current_dir(folder);
     command.arg("--ort-lib").arg(library_path());
@@ -140,6 +145,78 @@ fn pictures_that_cannot_be_used_are_told_and_the_others_are_predicted() {
         "error: 2 of 7 pictures cannot be used\n",
     ] {
         assert!(stderr.contains(line), "no `{line}` in:\n{stderr}");
+    }
+}
+
+/// Pictures that are not square, in a folder for each class.
+fn wide_and_tall() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let colour = |x: u32, y: u32| Rgb([17 * x, 17 * y, 8 * (x + y)].map(|value| value as u8));
+    for (class, width, height) in [("tall", 7, 15), ("wide", 15, 6)] {
+        let path = folder.path().join(class);
+        fs::create_dir(&path).unwrap();
+        let picture = RgbImage::from_fn(width, height, colour);
+        picture.save(path.join("ramp.png")).unwrap();
+    }
+    folder
+}
+
+/// A model that tells what it sees: a class for each pixel, whose logit is the
+/// pixel's brightness, and a last one with that of black.
+fn mirror(files: &Files, options: ImageFolderOptions) -> PathBuf {
+    let pixels: usize = options.shape.iter().product();
+    let mut weights = vec![0.0; pixels * (pixels + 1)];
+    weights
+        .iter_mut()
+        .step_by(pixels + 2)
+        .for_each(|x| *x = 1.0);
+    let bias = vec![0.0; pixels + 1];
+    let model = linear(None, options.shape.map(|side| side as i64), &weights, &bias);
+    let classes: Vec<_> = (0..=pixels).map(|class| class.to_string()).collect();
+    let classes: Vec<_> = classes.iter().map(String::as_str).collect();
+    let metadata = ModelMetadata {
+        pictures: Some(options),
+        ..metadata("ramps", options.shape, &classes)
+    };
+    files.model(&with_metadata(model, &metadata))
+}
+
+/// The pixels that a [`mirror`] saw.
+fn seen(answer: &Value) -> Vec<u8> {
+    let top = answer["top"].as_array().unwrap();
+    let mut logits = vec![0.0; top.len()];
+    for ranked in top {
+        let class: usize = ranked["class"].as_str().unwrap().parse().unwrap();
+        logits[class] = ranked["probability"].as_f64().unwrap().ln();
+    }
+    let black = logits.pop().unwrap();
+    let pixel = |logit: f64| (255.0 * (logit - black)).round() as u8;
+    logits.into_iter().map(pixel).collect()
+}
+
+#[test]
+fn pictures_are_fitted_as_those_of_the_training() {
+    let (folder, files) = (wide_and_tall(), Files::new());
+    for fit in [Fit::Stretch, Fit::Crop, Fit::Pad] {
+        for channels in [1, 3] {
+            let options = ImageFolderOptions {
+                shape: [channels, 4, 4],
+                fit,
+                test: TestSplit {
+                    fraction: 1.0,
+                    seed: 0,
+                },
+            };
+            let trained = ImageFolder::open(folder.path(), options).unwrap();
+            let trained = trained.load(Part::Test).unwrap();
+            let mut command = predict_with(&mirror(&files, options), folder.path());
+            let answers = json(command.args(["tall", "wide", "--top", "49"]));
+            assert_eq!(answers.len(), 2);
+            for (index, answer) in answers.iter().enumerate() {
+                let image = trained.images().image(index);
+                assert_eq!(seen(answer), image, "{fit:?}, {channels} channels");
+            }
+        }
     }
 }
 

@@ -1,12 +1,14 @@
-//! Pictures as a model knows them: in its size and channels, ink and paper the
-//! right way round, digits in the place that they had in training.
+//! Pictures as a model knows them: in its size and channels, fitted as in
+//! training, ink and paper the right way round, digits in the place that they
+//! had in training.
 
 mod center;
 mod ink;
 
-use dataset::{DatasetName, picture};
-use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage};
+use dataset::{DatasetName, Fit, fitted_pixels, picture};
+use image::{DynamicImage, GrayImage, imageops};
+
+use crate::ModelMetadata;
 
 /// Whether dark and light are exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct Preparation {
     pub invert: Invert,
     /// Whether what is drawn is centred.
     pub center: Center,
+    /// How it comes to the model's proportions where it is not centred.
+    pub fit: Fit,
 }
 
 /// A picture that is ready.
@@ -69,16 +73,21 @@ pub enum Error {
 }
 
 impl Preparation {
-    /// What pictures need for a model of `dataset`: MNIST's digits are white on
-    /// black and centred, Fashion-MNIST's clothes white on black. Others are
-    /// taken as they are.
-    pub fn for_dataset(dataset: &str) -> Self {
-        let (invert, center) = match dataset.parse() {
+    /// What pictures need for the model of `metadata`: MNIST's digits are white
+    /// on black and centred, Fashion-MNIST's clothes white on black. Others are
+    /// taken as they are, and fitted as those that the model was trained on.
+    pub fn for_model(metadata: &ModelMetadata) -> Self {
+        let (invert, center) = match metadata.dataset.parse() {
             Ok(DatasetName::Mnist) => (Invert::Auto, Center::Auto),
             Ok(DatasetName::FashionMnist) => (Invert::Auto, Center::No),
             Ok(DatasetName::Cifar10) | Err(_) => (Invert::No, Center::No),
         };
-        Self { invert, center }
+        let fit = metadata.pictures.map(|options| options.fit);
+        Self {
+            invert,
+            center,
+            fit: fit.unwrap_or_default(),
+        }
     }
 }
 
@@ -89,14 +98,14 @@ impl Preparation {
 /// When the model takes other channels than pictures have, or ink is looked for
 /// and there is none.
 pub fn prepare(
-    picture: &DynamicImage,
+    picture: DynamicImage,
     input: [usize; 3],
     preparation: Preparation,
 ) -> Result<Prepared, Error> {
     match (input[0], preparation.center) {
-        (1, _) => grey(picture::grey(picture), input, preparation),
+        (1, _) => grey(picture::grey(&picture), input, preparation),
         (3, Center::Yes) => Err(Error::CenterColours),
-        (3, Center::Auto | Center::No) => Ok(colours(picture, input, preparation.invert)),
+        (3, Center::Auto | Center::No) => Ok(colours(picture, input, preparation)),
         (channels, _) => Err(Error::Channels { channels }),
     }
 }
@@ -117,28 +126,26 @@ fn grey(
     if inverted != centered {
         imageops::invert(&mut picture);
     }
-    let picture = match centered {
-        true => center::center(&ink::find(&picture).ok_or(Error::Blank)?, size),
-        false => imageops::resize(&picture, size.0, size.1, FilterType::Triangle),
+    let pixels = match centered {
+        true => center::center(&ink::find(&picture).ok_or(Error::Blank)?, size).into_raw(),
+        false => fitted_pixels(&picture.into(), input, preparation.fit),
     };
     Ok(Prepared {
-        pixels: picture.into_raw(),
+        pixels,
         inverted,
         centered,
     })
 }
 
-fn colours(picture: &DynamicImage, input: [usize; 3], invert: Invert) -> Prepared {
-    let inverted = is_inverted(invert, || border_is_light(&picture::grey(picture)));
-    let (width, height) = size(input);
-    let picture = picture.resize_exact(width, height, FilterType::Triangle);
-    let mut picture = picture.into_rgb8();
+fn colours(mut picture: DynamicImage, input: [usize; 3], preparation: Preparation) -> Prepared {
+    let is_paper = || border_is_light(&picture::grey(&picture));
+    let inverted = is_inverted(preparation.invert, is_paper);
+    // Before it is fitted: what is padded is black, as in training.
     if inverted {
-        imageops::invert(&mut picture);
+        picture.invert();
     }
-    let plane = |channel: usize| picture.pixels().map(move |pixel| pixel.0[channel]);
     Prepared {
-        pixels: (0..3).flat_map(plane).collect(),
+        pixels: fitted_pixels(&picture, input, preparation.fit),
         inverted,
         centered: false,
     }
@@ -182,6 +189,13 @@ mod tests {
     const AUTO: Preparation = Preparation {
         invert: Invert::Auto,
         center: Center::Auto,
+        fit: Fit::Stretch,
+    };
+
+    const AS_IT_IS: Preparation = Preparation {
+        invert: Invert::No,
+        center: Center::No,
+        ..AUTO
     };
 
     /// A square of `ink` on `paper`.
@@ -195,7 +209,7 @@ mod tests {
     #[test]
     fn images_of_the_dataset_are_left_as_they_are() {
         let image = square(0, 200);
-        let prepared = prepare(&image.clone().into(), [1, 28, 28], AUTO).unwrap();
+        let prepared = prepare(image.clone().into(), [1, 28, 28], AUTO).unwrap();
         assert_eq!(prepared.pixels, image.into_raw());
         assert!(!prepared.inverted && !prepared.centered);
     }
@@ -213,7 +227,7 @@ mod tests {
     fn blank_paper_is_an_error() {
         for brightness in [0, 128, 255] {
             let blank = GrayImage::from_pixel(50, 40, Luma([brightness]));
-            let result = prepare(&blank.into(), [1, 28, 28], AUTO);
+            let result = prepare(blank.into(), [1, 28, 28], AUTO);
             assert_eq!(result, Err(Error::Blank));
         }
     }
@@ -221,22 +235,37 @@ mod tests {
     #[test]
     fn colours_become_planes() {
         let picture = RgbImage::from_pixel(4, 4, Rgb([1, 2, 3]));
-        let none = Preparation::for_dataset("my-own");
-        let prepared = prepare(&picture.into(), [3, 1, 2], none).unwrap();
+        let prepared = prepare(picture.into(), [3, 1, 2], AS_IT_IS).unwrap();
         assert_eq!(prepared.pixels, [1, 1, 2, 2, 3, 3]);
+    }
+
+    #[test]
+    fn padding_is_black_whether_or_not_dark_and_light_are_exchanged() {
+        let white = GrayImage::from_pixel(4, 8, Luma([255]));
+        for (invert, seen) in [(Invert::No, 255), (Invert::Yes, 0)] {
+            let padded = Preparation {
+                invert,
+                fit: Fit::Pad,
+                ..AS_IT_IS
+            };
+            for channels in [1, 3] {
+                let prepared = prepare(white.clone().into(), [channels, 4, 4], padded).unwrap();
+                assert_eq!(prepared.pixels, [0, seen, seen, 0].repeat(4 * channels));
+            }
+        }
     }
 
     #[test]
     fn models_of_other_channels_are_refused() {
         let picture = DynamicImage::from(square(0, 255));
-        let result = prepare(&picture, [2, 28, 28], AUTO);
+        let result = prepare(picture.clone(), [2, 28, 28], AUTO);
         assert_eq!(result, Err(Error::Channels { channels: 2 }));
         let center = Preparation {
             center: Center::Yes,
             ..AUTO
         };
         assert_eq!(
-            prepare(&picture, [3, 28, 28], center),
+            prepare(picture, [3, 28, 28], center),
             Err(Error::CenterColours)
         );
     }

@@ -147,12 +147,13 @@ fn batch(input: [usize; 3]) -> NonZeroUsize {
     NonZeroUsize::new(BATCH.min(VALUES / values)).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// What is done to the pictures, as the dataset needs it or the user says.
+/// What is done to the pictures, as the model needs it or the user says.
 fn preparation(args: &Args, metadata: &ModelMetadata) -> Preparation {
-    let usual = Preparation::for_dataset(&metadata.dataset);
+    let usual = Preparation::for_model(metadata);
     Preparation {
         invert: args.invert.map_or(usual.invert, Into::into),
         center: args.center.map_or(usual.center, Into::into),
+        fit: usual.fit,
     }
 }
 
@@ -160,11 +161,12 @@ fn preparation(args: &Args, metadata: &ModelMetadata) -> Preparation {
 fn load(sources: &[Source], metadata: &ModelMetadata, preparation: Preparation) -> Vec<Ready> {
     let ready = |source: &Source| -> anyhow::Result<Ready> {
         let picture = source.picture()?;
-        let prepared = prepare(&picture, metadata.input, preparation)
+        let thumbnail = answers::thumbnail(&picture);
+        let prepared = prepare(picture, metadata.input, preparation)
             .map_err(|error| anyhow::Error::new(error).context(source.name()))?;
         Ok(Ready {
             name: source.name(),
-            thumbnail: answers::thumbnail(&picture),
+            thumbnail,
             prepared,
         })
     };
