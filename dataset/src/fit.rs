@@ -56,7 +56,13 @@ fn fitted(picture: &DynamicImage, width: u32, height: u32, fit: Fit) -> DynamicI
     // Triangle: bilinear, over all pixels that become one.
     match fit {
         Fit::Stretch => picture.resize_exact(width, height, FilterType::Triangle),
-        Fit::Crop => picture.resize_to_fill(width, height, FilterType::Triangle),
+        Fit::Crop => {
+            // Cut first: the whole of a narrow picture would be resized to one that is
+            // thousands of times as large as what is kept of it.
+            let [x, y, cut_width, cut_height] = middle(picture, width, height);
+            let cut = picture.crop_imm(x, y, cut_width, cut_height);
+            cut.resize_exact(width, height, FilterType::Triangle)
+        }
         Fit::Pad => {
             let inner = picture.resize(width, height, FilterType::Triangle);
             let mut padded = DynamicImage::new(width, height, inner.color());
@@ -67,10 +73,28 @@ fn fitted(picture: &DynamicImage, width: u32, height: u32, fit: Fit) -> DynamicI
     }
 }
 
+/// The largest rectangle in the middle of `picture` with the proportions of `width` to
+/// `height`, to the nearest pixel: left, top, width, height.
+fn middle(picture: &DynamicImage, width: u32, height: u32) -> [u32; 4] {
+    let (whole_width, whole_height) = (picture.width(), picture.height());
+    let cut_width = proportional(whole_height, width, height, whole_width);
+    let cut_height = proportional(whole_width, height, width, whole_height);
+    let (x, y) = (whole_width - cut_width, whole_height - cut_height);
+    [x / 2, y / 2, cut_width, cut_height]
+}
+
+/// What is to `other` as `side` is to `other_side`, from 1 to `limit`.
+fn proportional(other: u32, side: u32, other_side: u32, limit: u32) -> u32 {
+    let (side, other_side) = (u64::from(side), u64::from(other_side));
+    let rounded = (u64::from(other) * side + other_side / 2) / other_side;
+    rounded.clamp(1, u64::from(limit)) as u32
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
     #[test]
     fn picture_of_the_wanted_size_is_not_touched() {
         let ramp = GrayImage::from_fn(28, 28, |x, y| Luma([(9 * x + y / 7) as u8]));
@@ -106,5 +130,30 @@ mod tests {
         assert_eq!(row(Fit::Pad), [0, 255, 255, 0]);
         assert_eq!(row(Fit::Crop), [255; 4]);
         assert_eq!(row(Fit::Stretch), [255; 4]);
+    }
+
+    #[test]
+    fn what_is_cut_has_the_proportions_of_the_image_and_lies_in_the_middle() {
+        let cut = |sides: (u32, u32), image: (u32, u32)| {
+            middle(&GrayImage::new(sides.0, sides.1).into(), image.0, image.1)
+        };
+        assert_eq!(cut((640, 480), (64, 64)), [80, 0, 480, 480]);
+        assert_eq!(cut((480, 641), (64, 64)), [0, 80, 480, 480]);
+        assert_eq!(cut((100, 100), (3, 2)), [0, 16, 100, 67]);
+        assert_eq!(cut((3, 2), (300, 200)), [0, 0, 3, 2]);
+        assert_eq!(cut((1, 1000), (28, 28)), [0, 499, 1, 1]);
+        assert_eq!(cut((1000, 1), (1, 4000)), [499, 0, 1, 1]);
+    }
+
+    /// To cover the image, the whole picture would take 800 GB.
+    #[test]
+    fn narrow_picture_is_cut_before_it_is_resized() {
+        let (short, long) = (1, 1 << 14);
+        for (width, height) in [(short, long), (long, short)] {
+            let band = |x, y| Luma([if x + y == (long - 1) / 2 { 7 } else { 255 }]);
+            let picture = GrayImage::from_fn(width, height, band).into();
+            let pixels = fitted_pixels(&picture, [1, 4096, 4096], Fit::Crop);
+            assert!(pixels.iter().all(|&pixel| pixel == 7));
+        }
     }
 }
