@@ -132,6 +132,42 @@ fn cache_serves_the_same_images_and_another_picture_is_seen() {
     assert_eq!(caches(), 1, "the cache takes the place of the old one");
 }
 
+#[cfg(unix)]
+#[test]
+fn cache_behind_a_link_is_neither_read_nor_written() {
+    use std::os::unix::fs::symlink;
+    let (folder, elsewhere) = (copy(&["."]), tempfile::tempdir().unwrap());
+    let burnish = folder.path().join(".burnish");
+    let content = || fs::read_dir(elsewhere.path()).unwrap().count();
+
+    symlink(elsewhere.path(), &burnish).unwrap();
+    let images = open(&folder).unwrap().load(Part::Train).unwrap();
+    assert_eq!(content(), 0);
+
+    // Whole, but with other pixels.
+    fs::remove_file(&burnish).unwrap();
+    open(&folder).unwrap().load(Part::Train).unwrap();
+    let cache = fs::read_dir(&burnish).unwrap().last().unwrap().unwrap();
+    let bytes = fs::read(cache.path()).unwrap();
+    let (header, pixels) = (&bytes[..65], vec![7; bytes.len() - 130]);
+    let digest = artifact::Sha256::of_bytes(&pixels).to_string();
+    let forged = elsewhere.path().join(cache.file_name());
+    fs::write(
+        &forged,
+        [header, digest.as_bytes(), b"\n", &pixels].concat(),
+    )
+    .unwrap();
+    fs::remove_dir_all(&burnish).unwrap();
+    symlink(elsewhere.path(), &burnish).unwrap();
+    assert!(open(&folder).unwrap().load(Part::Train).unwrap() == images);
+
+    fs::remove_file(&burnish).unwrap();
+    fs::create_dir(&burnish).unwrap();
+    symlink(&forged, burnish.join(cache.file_name())).unwrap();
+    assert!(open(&folder).unwrap().load(Part::Train).unwrap() == images);
+    assert!(burnish.join(cache.file_name()).is_symlink());
+}
+
 #[test]
 fn damaged_picture_is_named() {
     let folder = copy(&["train", "test"]);

@@ -1,10 +1,11 @@
 //! Decoded pictures, kept in one file: the SHA-256 of what they were made from,
 //! that of what follows, then the pixels of both parts.
 //!
-//! A cache serves or is left aside; it never is an error.
+//! A cache serves or is left aside; it never is an error. One behind a symbolic link is
+//! left aside: a folder of others could have gigabytes written wherever it points.
 
 use std::io::{Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 
@@ -12,7 +13,7 @@ use super::ImageFolder;
 use crate::{Error, Part, Split};
 
 /// Part of the key: another way to decode or resize is another version.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Two digests as hex, a line each.
 const HEADER_BYTES: u64 = 2 * 65;
 
@@ -42,6 +43,9 @@ impl<'a> Cache<'a> {
 
     /// The pictures of `part`, where the file is whole and made from the same.
     pub(super) fn read(&self, part: Part) -> Option<Split> {
+        if self.is_elsewhere() {
+            return None;
+        }
         let bytes = |part| (self.folder.of_part(part).len() * self.folder.image_len()) as u64;
         let [train, test] = [Part::Train, Part::Test].map(bytes);
         let mut file = artifact::open_regular(&self.path).ok()?;
@@ -68,6 +72,9 @@ impl<'a> Cache<'a> {
 
     /// Keeps the pictures. A folder that cannot be written goes without.
     pub(super) fn write(&self, train: &Split, test: &Split) {
+        if self.is_elsewhere() {
+            return;
+        }
         let pixels = [train, test].map(|split| split.images().pixels());
         let Ok(content) = Sha256::of_reader(pixels[0].chain(pixels[1])) else {
             return;
@@ -76,5 +83,10 @@ impl<'a> Cache<'a> {
             write!(file, "{}\n{content}\n", self.key)?;
             pixels.iter().try_for_each(|pixels| file.write_all(pixels))
         });
+    }
+
+    /// Whether the file or its folder is a link.
+    fn is_elsewhere(&self) -> bool {
+        self.path.ancestors().take(2).any(Path::is_symlink)
     }
 }
