@@ -1,5 +1,7 @@
 //! ONNX files: the protobuf structure, the tensors, the metadata.
 
+use std::fs;
+
 use onnx::proto::tensor_proto::DataType;
 use onnx::proto::{
     AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
@@ -8,7 +10,8 @@ use onnx::proto::{
 use onnx::{encode, read};
 use runtime::ModelMetadata;
 
-use crate::case::{Case, Format, case, changed};
+use crate::case::{self, Case, Format, case, changed};
+use crate::memory;
 
 /// 64 MiB and 32 bytes for each byte of the file.
 pub const MEMORY: fn(usize) -> usize = |length| (64 << 20) + 32 * length;
@@ -192,6 +195,18 @@ pub fn structure() -> Vec<Case> {
             typed,
             "TooDeep",
             "nested more than 100",
+        ),
+        case(
+            "two graphs",
+            changed(&whole, |f| f.extend(field(7, b""))),
+            "Twice",
+            "`graph`: it is there twice",
+        ),
+        case(
+            "four million entries and one",
+            changed(&whole, |f| f.extend(field(14, b"").repeat((1 << 22) + 1))),
+            "TooManyMessages",
+            "metadata_props",
         ),
         case(
             "a million attributes",
@@ -566,6 +581,54 @@ fn messages() {
 fn tensors_of_models() {
     let folder = tempfile::tempdir().unwrap();
     format(folder.path()).refuses(&encode(&model()), tensors, read);
+}
+
+/// Models with a list of so many elements, each of a few bytes.
+fn lists(count: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let in_model = |content: Vec<u8>| changed(&encode(&model()), |file| file.extend(content));
+    let in_graph = |content: Vec<u8>| {
+        let graph = field(7, &content);
+        [&[8, 10][..], &field(8, &[0x10, 18]), &graph].concat()
+    };
+    let in_node = |content: Vec<u8>| in_graph(field(1, &content));
+    let in_attribute = |content: Vec<u8>| in_node(field(5, &content));
+    vec![
+        ("entries", in_model(field(14, b"").repeat(count))),
+        (
+            "entries with a key",
+            in_model(field(14, &field(1, b"k")).repeat(count)),
+        ),
+        ("nodes", in_graph(field(1, b"").repeat(count))),
+        (
+            "nodes with an attribute",
+            in_graph(field(1, &field(5, b"")).repeat(count)),
+        ),
+        ("inputs", in_graph(field(11, b"").repeat(count))),
+        ("names", in_node(field(1, b"").repeat(count))),
+        ("letters", in_node(field(1, b"x").repeat(count))),
+        ("attributes", in_node(field(5, b"").repeat(count))),
+        ("texts", in_attribute(field(9, b"").repeat(count))),
+        ("numbers", in_attribute([0x40, 1].repeat(count))),
+        ("packed numbers", in_attribute(field(8, &vec![1; count]))),
+    ]
+}
+
+/// A list that is full is moved to one that is twice as large, and both are there.
+#[test]
+fn lists_take_what_is_promised() {
+    const SMALL: usize = 1 << 10;
+    let _turn = case::turn();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for count in [SMALL, 1 << 20, (1 << 20) + 1, 1 << 22, (1 << 22) + 1] {
+        for (name, file) in lists(count) {
+            fs::write(&path, &file).unwrap();
+            let (result, peak) = memory::peak(|| read(&path));
+            assert!(count > SMALL || result.is_ok(), "{name}");
+            let limit = MEMORY(file.len());
+            assert!(peak <= limit, "{count} {name}: {peak}, more than {limit}");
+        }
+    }
 }
 
 fn format(folder: &std::path::Path) -> Format<'_> {
