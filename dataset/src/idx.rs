@@ -7,7 +7,7 @@
 //!
 //! Files are not trusted: the header is held against the file's length before
 //! memory is taken for the data, and a gzip stream is read no further than its
-//! header says.
+//! header says, into memory that grows with what arrives.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -191,20 +191,18 @@ fn decode_raw(reader: &mut impl Read, length: Length, rank: usize) -> Result<Idx
     let dims = decode_header(reader, rank)?;
     let data_bytes = data_len(&dims)?;
     let expected = header_len(rank) + data_bytes;
-    let capacity = match length {
+    let first = match length {
         Length::Exactly(found) | Length::AtMost(found) if found < expected => {
             return Err(IdxError::Truncated { expected, found });
         }
         Length::Exactly(found) if found > expected => {
             return Err(IdxError::Oversized { expected, found });
         }
-        // Equal to the file's length, less its header, so it fits in memory's addresses.
-        Length::Exactly(_) => data_bytes as usize,
-        // The stream may hold far less: let the memory grow with what arrives.
-        Length::AtMost(_) => 0,
+        Length::Exactly(_) => data_bytes,
+        // The stream may hold far less.
+        Length::AtMost(_) => first_room(data_bytes),
     };
-    let mut data = Vec::with_capacity(capacity);
-    read_up_to(reader, data_bytes, &mut data)?;
+    let data = read_in_steps(reader, first, data_bytes)?;
     if (data.len() as u64) < data_bytes {
         let found = header_len(rank) + data.len() as u64;
         return Err(IdxError::Truncated { expected, found });
@@ -214,6 +212,33 @@ fn decode_raw(reader: &mut impl Read, length: Length, rank: usize) -> Result<Idx
         return Err(IdxError::Oversized { expected, found });
     }
     Ok(Idx { dims, data })
+}
+
+/// What is a buffer at the most, and `limit` once it is doubled some times.
+fn first_room(limit: u64) -> u64 {
+    let mut room = limit;
+    while room > BUFFER_BYTES as u64 {
+        room = room.div_ceil(2);
+    }
+    room
+}
+
+/// Up to `limit` bytes, fewer where `reader` ends early. There is room for `first` of
+/// them, and for twice as many each time that it is full: in the end for `limit`
+/// exactly, beside half of it that is moved there.
+fn read_in_steps(reader: &mut impl Read, first: u64, limit: u64) -> io::Result<Vec<u8>> {
+    let mut data = Vec::new();
+    let mut room = first;
+    loop {
+        let missing = room - data.len() as u64;
+        // No more than `data_len` allows, which fits in memory's addresses.
+        data.reserve_exact(missing as usize);
+        read_up_to(reader, missing, &mut data)?;
+        if room == limit || (data.len() as u64) < room {
+            return Ok(data);
+        }
+        room = (2 * room).min(limit);
+    }
 }
 
 /// Reads the magic number and `rank` dimensions.

@@ -13,21 +13,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dataset::{Error, Idx};
 use flate2::{Compression, write::GzEncoder};
 
-/// The system's allocator, which notes the largest request.
+/// The system's allocator, which notes the largest request, and the most that is held.
 struct Recorder;
 
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
 
 // SAFETY: every call is passed on unchanged; `realloc` keeps its default,
 // which goes through `alloc`.
 unsafe impl GlobalAlloc for Recorder {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(held, Ordering::Relaxed);
         // SAFETY: the caller keeps to the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
         // SAFETY: `memory` came from `System` with this layout.
         unsafe { System.dealloc(memory, layout) }
     }
@@ -43,6 +48,13 @@ fn largest_allocation(path: &Path) -> (Result<Idx, Error>, usize) {
     LARGEST.store(0, Ordering::Relaxed);
     let result = Idx::read(path, 3);
     (result, LARGEST.load(Ordering::Relaxed))
+}
+
+fn peak(path: &Path) -> (Result<Idx, Error>, usize) {
+    let before = HELD.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let result = Idx::read(path, 3);
+    (result, PEAK.load(Ordering::Relaxed) - before)
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -68,6 +80,8 @@ fn headers_that_promise_too_much_take_no_memory() {
     }
     gzip_bomb_takes_no_memory(&path);
     whole_file_takes_its_own_length(&path);
+    gzipped_file_takes_half_its_length_more(&path);
+    gzipped_file_that_ends_early_takes_three_times_what_it_has(&path);
 }
 
 /// 64 MiB of zeros behind a header that promises one byte.
@@ -86,4 +100,37 @@ fn whole_file_takes_its_own_length(path: &Path) {
     let (result, largest) = largest_allocation(path);
     assert_eq!(result.unwrap(), idx);
     assert_eq!(largest, 784_000);
+}
+
+/// Whether its length is a power of two, as the room of a list is, or just beyond.
+fn gzipped_file_takes_half_its_length_more(path: &Path) {
+    for (count, side) in [(64, 1 << 10), (33, 1 << 10), (1025, 181)] {
+        let length = (count * side * side) as usize;
+        let idx = Idx::new(vec![count, side, side], vec![1; length]).unwrap();
+        let mut raw = Vec::new();
+        idx.encode(&mut raw).unwrap();
+        std::fs::write(path, gzip(&raw)).unwrap();
+        let (result, peak) = peak(path);
+        assert!(result.unwrap() == idx);
+        assert!(
+            peak <= length + length / 2 + (1 << 18),
+            "{peak} for {length}"
+        );
+    }
+}
+
+fn gzipped_file_that_ends_early_takes_three_times_what_it_has(path: &Path) {
+    let header = [[0, 0, 8, 3], [0, 0, 4, 0], [0, 0, 4, 0], [0, 0, 4, 0]].concat();
+    // SHA-256 of numbers, which no gzip makes shorter.
+    let noise =
+        (0..160_u32 << 10).flat_map(|n| *artifact::Sha256::of_bytes(&n.to_le_bytes()).bytes());
+    let raw: Vec<u8> = header.into_iter().chain(noise).collect();
+    std::fs::write(path, gzip(&raw)).unwrap();
+    let (result, peak) = peak(path);
+    let message = result.unwrap_err().to_string();
+    assert!(
+        message.contains(&format!("found {}", raw.len())),
+        "{message}"
+    );
+    assert!(peak <= 3 * raw.len() + (1 << 18), "{peak}");
 }
