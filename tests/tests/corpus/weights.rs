@@ -281,17 +281,17 @@ fn safetensors_files() {
 }
 
 /// A tensor in a pickle: a view of a storage.
-struct View {
+struct View<'a> {
     name: &'static str,
     class: &'static str,
-    key: &'static str,
+    key: &'a str,
     numel: i32,
     offset: i32,
     shape: &'static [i32],
     stride: &'static [i32],
 }
 
-fn weight() -> View {
+fn weight() -> View<'static> {
     View {
         name: "fc1.weight",
         class: "FloatStorage",
@@ -303,7 +303,7 @@ fn weight() -> View {
     }
 }
 
-fn bias() -> View {
+fn bias() -> View<'static> {
     View {
         name: "fc1.bias",
         key: "1",
@@ -339,16 +339,27 @@ fn pickle(views: &[&View]) -> Vec<u8> {
 }
 
 fn entry(view: &View) -> Vec<u8> {
+    [text(view.name), tensor(view)].concat()
+}
+
+fn storage(view: &View) -> Vec<u8> {
     let class = format!("ctorch\n{}\n", view.class);
     [
-        &text(view.name)[..],
-        b"ctorch._utils\n_rebuild_tensor_v2\n((",
-        &text("storage"),
+        b"(",
+        &text("storage")[..],
         class.as_bytes(),
         &text(view.key),
         &text("cpu"),
         &integer(view.numel),
         b"tQ",
+    ]
+    .concat()
+}
+
+fn tensor(view: &View) -> Vec<u8> {
+    [
+        b"ctorch._utils\n_rebuild_tensor_v2\n(",
+        &storage(view)[..],
         &integer(view.offset),
         &tuple(view.shape),
         &tuple(view.stride),
@@ -365,6 +376,33 @@ fn archive(files: &[(&str, &[u8])], compression: CompressionMethod) -> Vec<u8> {
         archive.write_all(content).unwrap();
     }
     archive.finish().unwrap().into_inner()
+}
+
+/// Dictionaries in each other, and in the last a tuple of `value`, which is taken from the
+/// memo again and again.
+fn repeated(keys: &[&str], value: &[u8], times: usize) -> Vec<u8> {
+    let path = keys.iter().map(|key| [b"}", &text(key)[..]].concat());
+    let path: Vec<u8> = path.flatten().collect();
+    let (again, set) = (b"h\x00".repeat(times), b"s".repeat(keys.len()));
+    [
+        b"\x80\x02",
+        &path[..],
+        b"(",
+        value,
+        b"q\x00",
+        &again,
+        b"t",
+        &set,
+        b".",
+    ]
+    .concat()
+}
+
+/// What PyTorch wrote before 1.6 of a description of the system and a pickle.
+fn legacy(system: &[u8], pickle: &[u8]) -> Vec<u8> {
+    let magic = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+    let version = b"\x80\x02M\xe9\x03.";
+    [&magic[..], version, system, pickle, b"\x80\x02]."].concat()
 }
 
 /// What `torch.save` writes of a pickle and two storages.
@@ -396,6 +434,8 @@ pub fn pytorch() -> Vec<Case> {
     let nothings = [&b"("[..], &vec![b'N'; (1 << 20) - 100], b"l"].concat();
     let mut tar = vec![0; 1024];
     tar[257..262].copy_from_slice(b"ustar");
+    let mut disguised = [&tar[..], &files(&[])].concat();
+    disguised[..2].copy_from_slice(b"PK");
     vec![
         case("empty", b"", "NotWeights", "no file of weights"),
         case(
@@ -417,6 +457,12 @@ pub fn pytorch() -> Vec<Case> {
             "not a PyTorch checkpoint",
         ),
         case("a tar archive", tar, "NotWeights", "tar archive"),
+        case(
+            "a tar archive that ends as zip",
+            disguised,
+            "NotWeights",
+            "tar archive",
+        ),
         case(
             "archive of nothing",
             files(&[]),
@@ -534,7 +580,7 @@ pub fn pytorch() -> Vec<Case> {
             "NotWeights",
             "no file of weights",
         ),
-        case("memo bomb", saved(&bomb), "NotWeights", "bomb"),
+        case("memo bomb", saved(&bomb), "NotWeights", "copies and names"),
         case(
             "call of os.system",
             code(b"cos\nsystem\n(X\x0b\x00\x00\x00touch /tmp/xtR"),
@@ -711,6 +757,68 @@ pub fn pytorch() -> Vec<Case> {
     ]
 }
 
+/// Pickles of a megabyte at the most that stand for far more, and one that is larger.
+fn bombs() -> Vec<Case> {
+    let refused = |name: &str, content: Vec<u8>| case(name, content, "NotWeights", "67108864");
+    let long = "k".repeat(500_000);
+    let empty = tensor(&View {
+        shape: &[0],
+        ..bias()
+    });
+    let ranked = tensor(&View {
+        shape: &[1; 40_000],
+        stride: &[1; 40_000],
+        ..bias()
+    });
+    let stored = storage(&View {
+        key: &long,
+        ..bias()
+    });
+    let nested = vec!["a key on the way to all of the tensors"; 900];
+    let names = repeated(&[&long], &empty, 250_000);
+    let ways = repeated(&nested, &empty, 250_000);
+    let again = |value: &[u8]| saved(&repeated(&["w"], value, 250_000));
+    let system = [b"\x80\x02}", &text("little_endian")[..], b"\x88s."].concat();
+    let list = [b"\x80\x02(", &b"N".repeat(1 << 20)[..], b"l."].concat();
+    vec![
+        refused("names of a hundred gigabytes", saved(&names)),
+        refused("names through nine hundred dictionaries", saved(&ways)),
+        refused(
+            "names of a hundred gigabytes, legacy",
+            legacy(&system, &names),
+        ),
+        refused("names through dictionaries, legacy", legacy(&system, &ways)),
+        refused(
+            "keys of a hundred gigabytes",
+            again(&[b"}", &text(&long)[..], b"Ns"].concat()),
+        ),
+        refused(
+            "classes of a hundred gigabytes",
+            again(&[b"c", long.as_bytes(), b"\nx\n"].concat()),
+        ),
+        refused("storages of a hundred gigabytes", again(&stored)),
+        refused("shapes of a hundred gigabytes", again(&ranked)),
+        case(
+            "system of megabytes",
+            legacy(&repeated(&["w"], &text(&long), 20), b"N."),
+            "NotWeights",
+            "more than 1048576",
+        ),
+        case(
+            "pickle over 1 MiB, legacy",
+            legacy(&system, &list),
+            "NotWeights",
+            "pickle has more than 1048576",
+        ),
+        case(
+            "names of many parts",
+            saved(&repeated(&[&"_".repeat(16_000)], &empty, 900)),
+            "OtherNetwork",
+            "`fc1.weight` [3, 4] is missing",
+        ),
+    ]
+}
+
 #[test]
 fn pytorch_files() {
     let folder = tempfile::tempdir().unwrap();
@@ -720,4 +828,5 @@ fn pytorch_files() {
         memory: PYTORCH,
     };
     format.refuses(&saved(&pickle(&[&weight(), &bias()])), pytorch, load);
+    format.refuses(&saved(&pickle(&[&weight(), &bias()])), bombs, load);
 }

@@ -4,6 +4,7 @@
 //! their layers are called.
 
 mod matching;
+mod pickle;
 mod stored;
 
 use std::path::Path;

@@ -5,9 +5,10 @@
 //! what `torch.save` writes: a zip archive, or before PyTorch 1.6 a stream of
 //! pickles. Of a pickle, only tensors are read; it runs no code.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
@@ -16,6 +17,7 @@ use burn_store::{ModuleStore, SafetensorsStore, bridge};
 use pytorch_reader::PytorchReader;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::pickle;
 use crate::Error;
 
 /// The tensors of a file.
@@ -70,7 +72,7 @@ fn safetensors(path: &Path) -> Result<Stored, String> {
     let tensors = store.get_all_tensors().map_err(|error| error.to_string())?;
     let mut tensors: Vec<Tensor> = tensors.values().cloned().collect();
     // The format sorts its names; numbers among them are meant as numbers.
-    tensors.sort_by_cached_key(|tensor| natural(&tensor.name));
+    tensors.sort_by(|one, other| natural(&one.name, &other.name));
     Ok(Stored {
         tensors,
         beside: Vec::new(),
@@ -91,16 +93,23 @@ fn check_header(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Refuses archives that unpack to more than they are, and formats of before
-/// PyTorch 0.4: `torch.save` compresses nothing.
-fn check_container(path: &Path) -> Result<(), String> {
+/// How an archive begins, with files and without: what the reader takes for one.
+const ARCHIVES: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+
+/// Refuses files that stand for more than they are, and formats of before PyTorch 0.4.
+fn check_container(path: &Path, bytes: u64) -> Result<(), String> {
     let start = start_of(path).map_err(|error| error.to_string())?;
-    if !start.starts_with(b"PK") {
-        return match start.get(257..262) {
-            Some(b"ustar") => Err("it is a tar archive, as PyTorch 0.1 wrote them".to_owned()),
-            _ => Ok(()),
-        };
+    if ARCHIVES.iter().any(|magic| start.starts_with(magic)) {
+        return check_archive(path);
     }
+    match start.get(257..262) {
+        Some(b"ustar") => Err("it is a tar archive, as PyTorch 0.1 wrote them".to_owned()),
+        _ => pickle::check_legacy(&start, bytes > PICKLE),
+    }
+}
+
+/// `torch.save` compresses nothing.
+fn check_archive(path: &Path) -> Result<(), String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut archive = ZipArchive::new(file).map_err(|error| error.to_string())?;
     for index in 0..archive.len() {
@@ -108,18 +117,23 @@ fn check_container(path: &Path) -> Result<(), String> {
             .by_index_raw(index)
             .map_err(|error| error.to_string())?;
         let name = entry.name().map_err(|error| error.to_string())?;
+        let name = name.into_owned();
         if entry.compression() != CompressionMethod::Stored {
             return Err(format!("`{name}` in it is compressed"));
         }
-        if name.ends_with("data.pkl") && entry.size() > PICKLE {
-            return Err(format!("`{name}` in it has more than {PICKLE} bytes"));
+        if name.ends_with("data.pkl") {
+            if entry.size() > PICKLE {
+                return Err(format!("`{name}` in it has more than {PICKLE} bytes"));
+            }
+            let pickle = start(entry).map_err(|error| error.to_string())?;
+            pickle::check(&pickle)?;
         }
     }
     Ok(())
 }
 
 fn pytorch(path: &Path, bytes: u64) -> Result<Stored, String> {
-    check_container(path)?;
+    check_container(path, bytes)?;
     let reader = PytorchReader::new(path).map_err(|error| error.to_string())?;
     let tensors: Vec<_> = reader.into_tensors().into_values().collect();
     let declared = tensors.iter().try_fold(0_u64, |sum, tensor| {
@@ -143,9 +157,10 @@ fn pytorch(path: &Path, bytes: u64) -> Result<Stored, String> {
     let pickle = start_of(path).map_err(|error| error.to_string())?;
     let names: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
     let places = places(&pickle, &names);
+    tensors.sort_by(|one, other| natural(&one.name, &other.name));
     tensors.sort_by_cached_key(|tensor| {
         let place = places.get(tensor.name.as_bytes());
-        (place.copied().unwrap_or(usize::MAX), natural(&tensor.name))
+        place.copied().unwrap_or(usize::MAX)
     });
     let mut beside: Vec<String> = beside.into_iter().map(|tensor| tensor.name).collect();
     beside.sort();
@@ -185,15 +200,17 @@ fn burn_type(dtype: pytorch_reader::DType) -> DType {
     }
 }
 
-/// The largest pickle of an archive, and the bytes at the start of a file that
-/// are searched for names: `torch.save` writes the pickle first.
+/// The largest pickle, and the bytes at the start of a file that are searched for
+/// names: `torch.save` writes the pickle first.
 const PICKLE: u64 = 1 << 20;
 
-fn start_of(path: &Path) -> std::io::Result<Vec<u8>> {
+fn start_of(path: &Path) -> io::Result<Vec<u8>> {
+    start(artifact::open_regular(path)?)
+}
+
+fn start(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    artifact::open_regular(path)?
-        .take(PICKLE)
-        .read_to_end(&mut start)?;
+    reader.take(PICKLE).read_to_end(&mut start)?;
     Ok(start)
 }
 
@@ -226,17 +243,17 @@ fn string_at(pickle: &[u8]) -> Option<&[u8]> {
     rest.get(..length).filter(|_| length <= LONGEST_NAME)
 }
 
-/// A name's parts for sorting: `features.2` comes before `features.10`.
-fn natural(name: &str) -> Vec<(Option<u64>, String)> {
-    let parts = name.split(['.', '_']).flat_map(|part| {
-        let digits = part.len() - part.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-        let (word, number) = part.split_at(part.len() - digits);
-        [
-            (None, word.to_owned()),
-            (Some(number.parse().unwrap_or(0)), String::new()),
-        ]
-    });
-    parts.collect()
+/// The order of two names by their parts: `features.2` comes before `features.10`.
+fn natural(one: &str, other: &str) -> Ordering {
+    parts(one).cmp(parts(other))
+}
+
+/// A name's words, each with the number at its end.
+fn parts(name: &str) -> impl Iterator<Item = (&str, u64)> {
+    name.split(['.', '_']).map(|part| {
+        let word = part.trim_end_matches(|c: char| c.is_ascii_digit());
+        (word, part[word.len()..].parse().unwrap_or(0))
+    })
 }
 
 #[cfg(test)]
@@ -252,7 +269,7 @@ mod tests {
             "conv12.w",
             "conv1.w",
         ];
-        names.sort_by_cached_key(|name| natural(name));
+        names.sort_by(|one, other| natural(one, other));
         assert_eq!(
             names,
             [
