@@ -4,6 +4,7 @@
 //! layer by layer, in order: a layer of the network gets the first layer of the
 //! file that is left and has its tensors, by last name and shape.
 
+use std::collections::HashMap;
 use std::fmt;
 
 /// A tensor's name and shape, in PyTorch's layout.
@@ -231,15 +232,16 @@ impl Layer<'_> {
 
 /// The layers of a list of tensors, in order of their first tensor.
 fn layers<'a>(slots: &[&'a Slot]) -> Vec<Layer<'a>> {
-    let mut layers: Vec<(&str, Layer<'a>)> = Vec::new();
+    let mut layers: Vec<Layer<'a>> = Vec::new();
+    let mut places = HashMap::new();
     for slot in slots {
         let stem = slot.name.rsplit_once('.').map_or("", |(stem, _)| stem);
-        match layers.iter_mut().find(|(other, _)| *other == stem) {
-            Some((_, layer)) => layer.slots.push(slot),
-            None => layers.push((stem, Layer { slots: vec![slot] })),
+        let place = *places.entry(stem).or_insert(layers.len());
+        if place == layers.len() {
+            layers.push(Layer { slots: Vec::new() });
         }
+        layers[place].slots.push(slot);
     }
-    let mut layers: Vec<_> = layers.into_iter().map(|(_, layer)| layer).collect();
     for layer in &mut layers {
         layer.slots.sort_by_key(|slot| leaf(&slot.name));
     }
