@@ -309,5 +309,8 @@ mod tests {
         ] {
             assert!(resolve(layers).is_err(), "{layers}");
         }
+        let spec: ModelSpec = serde_saphyr::from_str("layers: [flatten, linear: 10]").unwrap();
+        let error = spec.resolve([1, usize::MAX, 9]).unwrap_err().to_string();
+        assert!(error.contains("more than the limit"), "{error}");
     }
 }

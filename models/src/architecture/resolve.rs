@@ -46,6 +46,8 @@ pub(super) fn resolve_layers(
                 "a name is neither empty nor has it dots, which separate names in `res1.conv1.weight`",
             )));
         }
+        // What comes in from outside may have any size.
+        representable(shape).map_err(at)?;
         let operation = operation(&spec.value, shape, &position).map_err(at)?;
         let output = output_shape(&operation, shape).map_err(at)?;
         layers.push(ResolvedLayer {
@@ -186,15 +188,20 @@ fn output_shape(operation: &Operation, input: Shape) -> Result<Shape, Problem> {
         | Operation::LeakyRelu(_)
         | Operation::Dropout(_) => input,
     };
-    match output {
+    representable(output)?;
+    Ok(output)
+}
+
+/// Refuses a sample of too many values.
+fn representable(shape: Shape) -> Result<(), Problem> {
+    match shape {
         Shape::Maps {
             channels,
             height,
             width,
-        } => bounded(&[channels, height, width])?,
-        Shape::Features(features) => bounded(&[features])?,
+        } => bounded(&[channels, height, width]),
+        Shape::Features(features) => bounded(&[features]),
     }
-    Ok(output)
 }
 
 /// Channels and size of feature maps, or what to do about a vector.
