@@ -111,9 +111,12 @@ impl Pipeline {
     /// When a file cannot be read, or the pipeline is not valid.
     pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
         let document = Document::read(path)?;
-        // What is wrong with the file itself is told with its own lines.
-        let plan = plan(&document.clone().with(overrides)?)
-            .map_err(|error| plan(&document).err().unwrap_or(error))?;
+        let plan = plan(&document.clone().with(overrides)?).map_err(|error| {
+            // What is wrong with the file itself is told with its own lines.
+            let own = plan(&document).err();
+            own.filter(|own| own.is_about_the_same(&error))
+                .unwrap_or(error)
+        })?;
         let lock_path = match document.names_output(&plan.output) {
             true => lock::path_of(path),
             false => lock::path_in(&plan.output),

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_saphyr::Location;
 
 use super::OverrideError;
 use super::problem::Problem;
 use super::schema::settings_of;
+use super::tree::Tree;
 
 /// A YAML file that was read.
 #[derive(Clone, Debug)]
@@ -46,6 +46,13 @@ pub enum ConfigError {
     Override(#[from] OverrideError),
 }
 
+impl ConfigError {
+    /// Whether both tell of one problem, which may stand in different places.
+    pub(crate) fn is_about_the_same(&self, other: &Self) -> bool {
+        self.to_string().lines().next() == other.to_string().lines().next()
+    }
+}
+
 /// The largest file that is read; a pipeline is a few kilobytes.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -59,6 +66,16 @@ fn limits() -> serde_saphyr::Options {
             max_recorded_anchor_bytes: 4 << 20,
         },
     }
+}
+
+/// For a [`Tree`].
+pub(super) fn as_written() -> serde_saphyr::Options {
+    let mut options = limits();
+    options.strict_booleans = true;
+    options.leading_zero_numbers_as_strings = true;
+    options.underscored_numbers_as_strings = true;
+    options.non_finite_float_policy = serde_saphyr::NonFiniteFloatPolicy::AsString;
+    options
 }
 
 impl Document {
@@ -90,7 +107,7 @@ impl Document {
     }
 
     /// `root` instead of what is written, as the file with `change`.
-    pub(super) fn changed(&self, change: &str, root: &Value) -> Result<Self, ConfigError> {
+    pub(super) fn changed(&self, change: &str, root: &Tree) -> Result<Self, ConfigError> {
         let text = serde_saphyr::to_string(root).map_err(|error| OverrideError::Value {
             value: "the file".to_owned(),
             problem: error.to_string(),
@@ -118,7 +135,19 @@ impl Document {
     ///
     /// What does not fit, with the line, the column and the text.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        serde_saphyr::from_str_with_options(&self.text, limits()).map_err(|error| {
+        self.parse_with(limits())
+    }
+
+    /// What is written, without regard to what it means.
+    pub(super) fn tree(&self) -> Result<Tree, ConfigError> {
+        self.parse_with(as_written())
+    }
+
+    fn parse_with<T: DeserializeOwned>(
+        &self,
+        options: serde_saphyr::Options,
+    ) -> Result<T, ConfigError> {
+        serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
             let Problem { text, hint, word } = Problem::of(&error);
             let span = self.span(error.location().unwrap_or(Location::UNKNOWN));
             let hint = hint.or_else(|| match error.without_snippet() {
@@ -135,12 +164,9 @@ impl Document {
 
     /// Whether it says that this is the folder of the results.
     pub(crate) fn names_output(&self, output: &Path) -> bool {
-        let root = self.parse::<Value>();
-        root.is_ok_and(|root| {
-            root["output"]
-                .as_str()
-                .is_some_and(|named| Path::new(named) == output)
-        })
+        let root = self.tree().ok();
+        let named = root.as_ref().and_then(|root| root.get("output")?.as_str());
+        named.is_some_and(|named| Path::new(named) == output)
     }
 
     /// Why the text is no `T`, without its place.

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::overrides::{Override, OverrideError, keys_of, overlap};
 use super::problem::suggestion;
+use super::tree::Tree;
 use super::{Config, ConfigError, Document};
 
 /// Settings with the values that each of them takes: `fit.seed: [1, 2, 3]`.
@@ -40,13 +41,20 @@ impl Document {
     /// A setting that is not there or has no values, a value that does not fit,
     /// two runs with one folder, or a file that all runs would write.
     pub fn combinations(&self) -> Result<Vec<Combination>, ConfigError> {
-        let config: Config = self.parse()?;
+        let mut config: Config = self.parse()?;
         let Some(place) = config.matrix.values().next().map(|axis| axis.referenced) else {
             return Ok(Vec::new());
         };
-        let mut root: Value = self.parse()?;
-        if let Some(map) = root.as_object_mut() {
-            map.remove("matrix");
+        let mut root = self.tree()?;
+        let written = root
+            .settings_mut()
+            .and_then(|root| root.shift_remove("matrix"));
+        for (path, axis) in &mut config.matrix {
+            if let Some(Tree::Value(Value::Array(values))) =
+                written.as_ref().and_then(|matrix| matrix.get(path))
+            {
+                axis.value.clone_from(values);
+            }
         }
         for (path, values) in &config.matrix {
             self.check_axis(&root, path, values)?;
@@ -76,7 +84,7 @@ impl Document {
     /// Refuses a setting that is not there, and values that it cannot have.
     fn check_axis(
         &self,
-        root: &Value,
+        root: &Tree,
         path: &str,
         values: &Spanned<Vec<Value>>,
     ) -> Result<(), ConfigError> {
@@ -97,7 +105,7 @@ impl Document {
     }
 
     /// Refuses two settings that are one by different names.
-    fn check_distinct(&self, root: &Value, matrix: &Matrix) -> Result<(), ConfigError> {
+    fn check_distinct(&self, root: &Tree, matrix: &Matrix) -> Result<(), ConfigError> {
         for (index, (path, values)) in matrix.iter().enumerate() {
             let keys = keys_of(path, root)?;
             let before = matrix.keys().take(index);
@@ -114,7 +122,7 @@ impl Document {
     /// Sets one setting; what is wrong is told at `place`.
     fn set(
         &self,
-        root: &mut Value,
+        root: &mut Tree,
         path: &str,
         value: &Value,
         place: Location,
@@ -168,7 +176,7 @@ impl Document {
     /// The pipeline with these values, and all its results under `name`.
     fn combination(
         &self,
-        root: &Value,
+        root: &Tree,
         config: &Config,
         name: &str,
         values: &IndexMap<String, Value>,
@@ -179,7 +187,7 @@ impl Document {
             self.set(&mut root, path, value, place)?;
         }
         let output = config.output.join(name);
-        for (stage, file) in files_mut(&mut root) {
+        for (stage, file) in root.stage_files_mut() {
             let within = Path::new(&*file)
                 .strip_prefix(&config.output)
                 .map(PathBuf::from);
@@ -193,22 +201,11 @@ impl Document {
             };
             *file = output.join(within).to_string_lossy().into_owned();
         }
-        root["output"] = output.to_string_lossy().into();
+        if let Some(settings) = root.settings_mut() {
+            settings.insert("output".to_owned(), output.to_string_lossy().into());
+        }
         self.changed(name, &root)
     }
-}
-
-/// The `file` of each stage that has one, with the stage's name.
-fn files_mut(root: &mut Value) -> impl Iterator<Item = (String, &mut String)> {
-    let stages = root["stages"].as_object_mut();
-    let stages = stages.into_iter().flat_map(Map::iter_mut);
-    stages.filter_map(|(name, stage)| {
-        let (_, settings) = stage.as_object_mut()?.iter_mut().next()?;
-        match settings.as_object_mut()?.get_mut("file")? {
-            Value::String(file) => Some((name.clone(), file)),
-            _ => None,
-        }
-    })
 }
 
 /// The last name of each path, or the whole path where two have the same.
@@ -299,6 +296,28 @@ stages:
             "runs/model=cnn-10-20,seed=2/mnist.onnx"
         );
         assert!(last.get("matrix").is_none());
+    }
+
+    #[test]
+    fn settings_and_stages_stay_in_the_order_of_the_file() {
+        let yaml = "matrix:\n  fit.model: [lenet5]\n  fit.learning_rate: [0.1, 1e-3]\n";
+        let document = Document::new(Path::new("p.yaml"), format!("{yaml}{STAGES}"));
+        let set = document
+            .clone()
+            .with(&["fit.log_every=9".parse().unwrap()])
+            .unwrap();
+        for document in [document, set] {
+            let runs = document.combinations().unwrap();
+            let names: Vec<&str> = runs.iter().map(|run| &*run.name).collect();
+            let expected = [
+                "model=lenet5,learning_rate=0.1",
+                "model=lenet5,learning_rate=0.001",
+            ];
+            assert_eq!(names, expected);
+            let config: Config = runs[0].document.parse().unwrap();
+            let stages: Vec<&str> = config.stages.keys().map(String::as_str).collect();
+            assert_eq!(stages, ["mnist", "fit", "onnx"]);
+        }
     }
 
     #[test]

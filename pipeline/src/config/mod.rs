@@ -7,6 +7,7 @@ mod model;
 mod overrides;
 mod problem;
 mod schema;
+mod tree;
 
 pub use document::{ConfigError, Document};
 pub use images::{Color, ImagesConfig};

@@ -1,11 +1,18 @@
 //! `--set train.epochs=3`: a setting given on the command line.
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use indexmap::IndexMap;
+use serde_json::Value;
 
+use super::document::as_written;
 use super::problem::Problem;
+use super::tree::Tree;
 use super::{ConfigError, Document};
+
+/// The setting that names the folder of the results.
+pub(super) const OUTPUT: &str = "output";
 
 /// One `--set STAGE.FIELD=VALUE`; the stage by its name, or by its kind where
 /// there is one of that kind.
@@ -78,7 +85,7 @@ impl FromStr for Override {
 
 impl Document {
     /// The document with the overrides applied; it is the document itself
-    /// where there are none.
+    /// where there are none. With `output`, files within it move, too.
     ///
     /// # Errors
     ///
@@ -87,8 +94,13 @@ impl Document {
         if overrides.is_empty() {
             return Ok(self);
         }
-        let mut root: Value = self.parse()?;
-        for one in overrides {
+        let mut root = self.tree()?;
+        let (outputs, others): (Vec<&Override>, Vec<_>) =
+            overrides.iter().partition(|one| one.path == [OUTPUT]);
+        for one in outputs {
+            one.move_output(&mut root)?;
+        }
+        for one in others {
             one.apply(&mut root)?;
         }
         for one in overrides {
@@ -99,43 +111,51 @@ impl Document {
 }
 
 impl Override {
-    /// Changes the setting in a document's value.
-    pub(super) fn apply(&self, root: &mut Value) -> Result<(), OverrideError> {
-        let mut value = root;
-        for (index, key) in resolve(&self.path, value)?.iter().enumerate() {
-            let map = match value {
-                Value::Object(map) => map,
-                Value::Null if index > 0 => {
-                    *value = Value::Object(serde_json::Map::new());
-                    match value {
-                        Value::Object(map) => map,
-                        _ => return Err(OverrideError::NoMap(key.clone())),
-                    }
-                }
-                _ => {
-                    return Err(OverrideError::NoMap(
-                        self.path[..self.path.len() - 1].join("."),
-                    ));
-                }
-            };
-            value = map.entry(key.clone()).or_insert(Value::Null);
+    /// Changes the setting in a document's tree.
+    pub(super) fn apply(&self, root: &mut Tree) -> Result<(), OverrideError> {
+        let mut place = root;
+        for (index, key) in resolve(&self.path, place)?.into_iter().enumerate() {
+            if index > 0 && *place == Tree::from(Value::Null) {
+                *place = Tree::Settings(IndexMap::new());
+            }
+            let outer = || self.path[..self.path.len() - 1].join(".");
+            let settings = place.settings_mut();
+            let settings = settings.ok_or_else(|| OverrideError::NoMap(outer()))?;
+            place = settings.entry(key).or_insert(Value::Null.into());
         }
-        *value = serde_saphyr::from_str(&self.value).map_err(|error| OverrideError::Value {
+        let parsed = serde_saphyr::from_str_with_options(&self.value, as_written());
+        *place = parsed.map_err(|error| OverrideError::Value {
             value: self.value.clone(),
             problem: Problem::of(&error).text,
         })?;
         Ok(())
     }
 
+    /// Changes the folder of the results, of those, too, that stages name by themselves: else
+    /// another run would write over them.
+    fn move_output(&self, root: &mut Tree) -> Result<(), OverrideError> {
+        let output = |root: &Tree| root.get(OUTPUT).and_then(Tree::as_str).map(PathBuf::from);
+        let before = output(root);
+        self.apply(root)?;
+        if let (Some(before), Some(after)) = (before, output(root)) {
+            for (_, file) in root.stage_files_mut() {
+                if let Ok(within) = Path::new(file).strip_prefix(&before) {
+                    *file = after.join(within).to_string_lossy().into_owned();
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses to set what each run of the `matrix` sets again.
-    fn check_not_varied(&self, root: &Value) -> Result<(), OverrideError> {
+    fn check_not_varied(&self, root: &Tree) -> Result<(), OverrideError> {
         let keys = resolve(&self.path, root)?;
-        let axes = root["matrix"].as_object();
+        let axes = root.get("matrix").and_then(Tree::settings);
         let varied = |axis: &&String| {
             // One that names nothing is told where it stands.
             keys_of(axis, root).is_ok_and(|axis| overlap(&axis, &keys))
         };
-        match axes.into_iter().flat_map(Map::keys).find(varied) {
+        match axes.into_iter().flat_map(IndexMap::keys).find(varied) {
             None => Ok(()),
             Some(axis) => Err(OverrideError::Varied {
                 setting: self.path.join("."),
@@ -146,7 +166,7 @@ impl Override {
 }
 
 /// The keys of a setting that is called `path`, from the root on.
-pub(super) fn keys_of(path: &str, root: &Value) -> Result<Vec<String>, OverrideError> {
+pub(super) fn keys_of(path: &str, root: &Tree) -> Result<Vec<String>, OverrideError> {
     let path: Vec<String> = path.split('.').map(str::to_owned).collect();
     resolve(&path, root)
 }
@@ -157,14 +177,15 @@ pub(super) fn overlap(one: &[String], other: &[String]) -> bool {
 }
 
 /// The keys from the root: `stages`, the stage, its kind, the setting.
-fn resolve(path: &[String], root: &Value) -> Result<Vec<String>, OverrideError> {
+fn resolve(path: &[String], root: &Tree) -> Result<Vec<String>, OverrideError> {
     let (first, rest) = (&path[0], &path[1..]);
     if rest.is_empty() {
         return Ok(vec![first.clone()]);
     }
-    let empty = serde_json::Map::new();
-    let stages = root["stages"].as_object().unwrap_or(&empty);
-    let kind = |stage: &Value| Some(stage.as_object()?.keys().next()?.clone());
+    let empty = IndexMap::new();
+    let stages = root.get("stages").and_then(Tree::settings);
+    let stages = stages.unwrap_or(&empty);
+    let kind = |stage: &Tree| Some(stage.settings()?.keys().next()?.clone());
     let named = stages.get(first).map(|stage| (first.clone(), kind(stage)));
     let mut of_kind = stages
         .iter()
@@ -189,9 +210,8 @@ fn resolve(path: &[String], root: &Value) -> Result<Vec<String>, OverrideError> 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::config::{Config, StageConfig};
 
     const YAML: &str = "output: runs
 stages:
@@ -251,10 +271,71 @@ stages:
     }
 
     #[test]
+    fn what_is_not_set_stays_as_it_is_written() {
+        let yaml = "output: runs
+stages:
+  photos:
+    dataset: { name: photos, dir: here, classes: [no, yes, 01, 1_2, \"3\"] }
+  fit:
+    train: { dataset: photos, model: lenet5, learning_rate: 1e-3, checkpoint: { seconds: .inf } }
+  onnx:
+    export: { train: fit, probabilities: yes }
+";
+        let read = |sets: &[&str]| {
+            let sets: Vec<Override> = sets.iter().map(|set| set.parse().unwrap()).collect();
+            let document = Document::new(Path::new("p.yaml"), yaml.to_owned());
+            let config: Config = document.with(&sets).unwrap().parse().unwrap();
+            let stages: Vec<&StageConfig> = config.stages.values().map(|s| &s.value).collect();
+            let [
+                StageConfig::Dataset(photos),
+                StageConfig::Train(fit),
+                StageConfig::Export(onnx),
+            ] = stages[..]
+            else {
+                panic!("other stages: {stages:?}");
+            };
+            let classes = photos.classes.as_ref().unwrap().value.clone();
+            (classes, fit.settings(None), onnx.probabilities)
+        };
+        let (classes, settings, probabilities) = read(&[]);
+        assert_eq!(classes, ["no", "yes", "01", "1_2", "3"]);
+        assert!(probabilities && settings.checkpoint.seconds.is_infinite());
+        assert_eq!(
+            read(&["output=elsewhere"]),
+            (classes, settings, probabilities)
+        );
+    }
+
+    #[test]
+    fn files_within_the_folder_of_the_results_move_with_it() {
+        let set = |file: &str, sets: &[&str]| {
+            let yaml = format!("{YAML}  onnx:\n    export: {{ train: fit, file: {file} }}\n");
+            let sets: Vec<Override> = sets.iter().map(|set| set.parse().unwrap()).collect();
+            let document = Document::new(Path::new("p.yaml"), yaml);
+            let root = document.with(&sets).unwrap().tree().unwrap();
+            let file = root
+                .get("stages")
+                .unwrap()
+                .get("onnx")
+                .unwrap()
+                .get("export")
+                .unwrap();
+            file.get("file").unwrap().as_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            set("runs/a.onnx", &["fit.epochs=2", "output=01"]),
+            "01/a.onnx"
+        );
+        assert_eq!(set("a.onnx", &["output=there"]), "a.onnx");
+        let sets = ["onnx.file=runs/b.onnx", "output=there"];
+        assert_eq!(set("runs/a.onnx", &sets), "runs/b.onnx");
+    }
+
+    #[test]
     fn kind_of_two_stages_names_neither() {
         let error = apply(&["eval.batch=7"]).unwrap_err().to_string();
         assert!(error.contains("exactly one stage"), "{error}");
-        assert!(error.contains("a, b, fit, mnist"), "{error}");
+        assert!(error.contains("mnist, fit, a, b"), "{error}");
     }
 
     #[test]
