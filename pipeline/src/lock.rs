@@ -164,10 +164,13 @@ impl Lock {
     /// Why `stage` has to run, or `None` where it is up to date. Stages before
     /// it count by what is recorded of them.
     pub fn reason(&self, plan: &Plan, stage: &Stage) -> Option<Reason> {
-        let reason = self.outdated(plan, stage)?;
-        let interrupted = training(&stage.action)
-            .and_then(|plan| trainer::interrupted(&plan.folder, &plan.description()));
-        Some(interrupted.map_or(reason, Reason::Interrupted))
+        // One that was up to date may have been asked for.
+        let interrupted = training(&stage.action).and_then(|plan| {
+            let dataset = || plan.dataset.digest().ok();
+            trainer::interrupted(&plan.folder, &plan.description(), dataset)
+        });
+        let interrupted = interrupted.map(Reason::Interrupted);
+        interrupted.or_else(|| self.outdated(plan, stage))
     }
 
     fn outdated(&self, plan: &Plan, stage: &Stage) -> Option<Reason> {

@@ -104,6 +104,18 @@ fn pictures_that_are_the_same_are_up_to_date_and_another_one_is_seen() {
     );
 }
 
+#[test]
+fn pictures_that_are_fitted_otherwise_are_trained_on_again() {
+    let workspace = pictures("");
+    succeed(&mut workspace.run(&["--stage", "fit"]));
+    let crop = ["--stage", "fit", "--set", "pictures.images.fit=crop"];
+    let message = stderr(&succeed(&mut workspace.run(&crop)));
+    let reason = "[fit] train runs: its settings have changed: pictures.fit stretch, now crop";
+    assert!(message.contains(reason), "{message}");
+    let again = stderr(&succeed(&mut workspace.run(&crop)));
+    assert!(again.contains("nothing to do"), "{again}");
+}
+
 /// Every kind of kernel: the direct and Winograd's convolutions, with and without pooling, batch
 /// normalisation, pooling by itself and linear layers.
 const ALL_KERNELS: &str = "[conv2d: { channels: 8, kernel: 5, padding: same }, batch_norm, relu, \

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Error;
 use crate::progress::Progress;
@@ -38,6 +38,12 @@ const LARGEST_IDENTITY: usize = 1 << 20;
 /// In the identity of a training, what it is called that decides its weights
 /// besides the dataset.
 pub(crate) const TRAINING: &str = "training";
+
+/// The version.
+pub(crate) const BURNISH: &str = "burnish";
+
+/// The dataset's SHA-256.
+pub(crate) const DATASET: &str = "dataset";
 
 /// Where a training stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -208,9 +214,13 @@ impl Checkpoint {
         Ok(artifact::sweep_abandoned(&results.join(FOLDER))?)
     }
 
-    /// Deletes all checkpoints.
+    /// Deletes all checkpoints, the oldest first: what a process that is killed leaves is never
+    /// an unfinished training where there was a finished one.
     pub(crate) fn clear(results: &Path) -> Result<(), Error> {
         let folder = results.join(FOLDER);
+        for checkpoint in saved(&folder) {
+            fs::remove_file(&checkpoint).map_err(artifact::Error::new("delete", &checkpoint))?;
+        }
         match fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(artifact::Error::new("delete", &folder)(error).into())
@@ -220,13 +230,20 @@ impl Checkpoint {
     }
 }
 
-/// The epoch, counted from 1, in which the training of `description` was
-/// interrupted that has its results in `folder`; none where it was not.
-pub fn interrupted(folder: &Path, description: &Value) -> Option<usize> {
-    let state = State::newest(folder)?;
-    let unfinished = !state.progress.finished;
-    let same = parse_identity(&state.identity).ok()?[TRAINING] == *description;
-    (unfinished && same).then(|| state.progress.epoch())
+/// The epoch, counted from 1, in which the training of `description` on the images of `dataset`,
+/// who are asked for only then, was interrupted that has its results in `folder`; none where it
+/// was not, or could not go on.
+pub fn interrupted(
+    folder: &Path,
+    description: &Value,
+    dataset: impl FnOnce() -> Option<Sha256>,
+) -> Option<usize> {
+    let state = State::newest(folder).filter(|state| !state.progress.finished)?;
+    let identity = parse_identity(&state.identity).ok()?;
+    let same = identity[TRAINING] == *description
+        && identity[BURNISH] == env!("CARGO_PKG_VERSION")
+        && identity[DATASET] == json!(dataset()?);
+    same.then(|| state.progress.epoch())
 }
 
 /// Reads the checkpoint at `path` and says whether it is whole.
@@ -411,6 +428,31 @@ mod tests {
 
         Checkpoint::clear(folder.path()).unwrap();
         assert_eq!(latest(), (None, vec![]));
+    }
+
+    #[test]
+    fn training_is_interrupted_where_the_same_one_can_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let [dataset, other] = [b"a", b"b"].map(|bytes| Sha256::of_bytes(bytes));
+        // Numbers that are read otherwise than they are written where parsers round carelessly.
+        let description = serde_json::json!({ "std": [0.2023_f32, 0.243_f32, 0.2471_f32] });
+        let mut interrupted = Checkpoint {
+            identity: serde_json::json!({
+                BURNISH: env!("CARGO_PKG_VERSION"), DATASET: dataset, TRAINING: description,
+            }),
+            ..checkpoint(5)
+        };
+        interrupted.save(folder.path(), 2).unwrap();
+        let found = |description: &Value, dataset: Sha256| {
+            super::interrupted(folder.path(), description, || Some(dataset))
+        };
+        assert_eq!(found(&description, dataset), Some(1));
+        assert_eq!(found(&description, other), None);
+        assert_eq!(found(&Value::Null, dataset), None);
+
+        interrupted.identity[BURNISH] = serde_json::json!("0.0.0");
+        interrupted.save(folder.path(), 2).unwrap();
+        assert_eq!(found(&description, dataset), None);
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub(crate) struct Progress {
     pub(crate) steps_in_epoch: usize,
     /// Over the images of these steps.
     pub(crate) totals: Totals,
+    /// What these steps took.
+    #[serde(default)]
+    pub(crate) seconds_in_epoch: f64,
     /// The epochs that are done.
     pub(crate) epochs: Vec<EpochRecord>,
     /// Index of the best of them.

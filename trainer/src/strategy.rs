@@ -90,6 +90,7 @@ impl SupervisedLearningStrategy<Classifier> for Epochs {
             processor: components.event_processor,
             interrupter: components.interrupter,
             saved: Instant::now(),
+            epoch: Stopwatch::after(0.0),
         };
         let result = run
             .start(learner.model())
@@ -130,6 +131,28 @@ struct Run<'a> {
     interrupter: Interrupter,
     /// When the last checkpoint was saved.
     saved: Instant,
+    /// Of the epoch that is under way.
+    epoch: Stopwatch,
+}
+
+/// The time that something takes, also before the process began.
+struct Stopwatch {
+    before: f64,
+    since: Instant,
+}
+
+impl Stopwatch {
+    /// Goes on after so many seconds.
+    fn after(before: f64) -> Self {
+        Self {
+            before,
+            since: Instant::now(),
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.since.elapsed().as_secs_f64()
+    }
 }
 
 impl Run<'_> {
@@ -151,13 +174,13 @@ impl Run<'_> {
 
     fn train(&mut self, mut classifier: Classifier) -> Result<Trained, Error> {
         while !self.progress.finished {
-            let started = Instant::now();
+            self.epoch = Stopwatch::after(self.progress.seconds_in_epoch);
             classifier = self.train_epoch(classifier)?;
-            let training = started.elapsed();
+            let training = self.progress.seconds_in_epoch;
             let validation = self.validate(&classifier)?;
             let timing = EpochTiming {
-                seconds: started.elapsed().as_secs_f64(),
-                images_per_second: self.plan.train.num_items() as f64 / training.as_secs_f64(),
+                seconds: self.epoch.seconds(),
+                images_per_second: self.plan.train.num_items() as f64 / training,
             };
             self.finish_epoch(&classifier, validation, timing)?;
         }
@@ -309,6 +332,7 @@ impl Run<'_> {
         progress.timing.seconds += timing.seconds;
         progress.steps_in_epoch = 0;
         progress.totals = Totals::default();
+        progress.seconds_in_epoch = 0.0;
         progress.finished = progress.epochs.len() == self.plan.epochs;
         if let Some(patience) = self.plan.patience
             && !progress.finished
@@ -371,9 +395,10 @@ impl Run<'_> {
     }
 
     /// Takes the totals of the training split when all its events have been
-    /// counted.
+    /// counted, and the time.
     fn collect_totals(&mut self) {
         self.flush();
+        self.progress.seconds_in_epoch = self.epoch.seconds();
         self.progress.totals = *self.plan.view.totals();
     }
 

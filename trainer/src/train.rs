@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::checkpoint::{Checkpoint, CheckpointError, TRAINING, differences};
+use crate::checkpoint::{BURNISH, Checkpoint, CheckpointError, DATASET, TRAINING, differences};
 use crate::classifier::Classifier;
 use crate::device::{self, DeviceName};
 use crate::history::{self, EpochRecord, Timing};
@@ -116,9 +116,9 @@ pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
     job.settings.check(Some(job.train.images().len()))?;
     let (name, device) = device::resolve(job.settings.device)?;
     let identity = json!({
-        "burnish": env!("CARGO_PKG_VERSION"),
+        BURNISH: env!("CARGO_PKG_VERSION"),
         "device": name,
-        "dataset": job.dataset,
+        DATASET: job.dataset,
         TRAINING: job.description,
     });
     Checkpoint::sweep(job.folder)?;

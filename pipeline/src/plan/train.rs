@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use artifact::Sha256;
+use dataset::ImageFolderOptions;
 use models::{Architecture, ModelSpec, Shape};
 use serde_json::{Value, json};
 use serde_saphyr::Spanned;
@@ -50,10 +51,10 @@ pub struct InitialWeights {
 }
 
 impl TrainPlan {
-    /// All that decides the weights, but for the dataset.
+    /// All that decides the weights, but for the dataset's files.
     pub fn description(&self) -> Value {
         let Self {
-            dataset: _,
+            dataset,
             model_name: _,
             model,
             architecture: _,
@@ -65,6 +66,14 @@ impl TrainPlan {
         let mut description = json!({
             "model": model, "normalize": normalize, "settings": settings,
         });
+        if let Some(pictures) = dataset.pictures() {
+            let ImageFolderOptions {
+                shape,
+                fit,
+                test: _,
+            } = pictures.options();
+            description["pictures"] = json!({ "shape": shape, "fit": fit });
+        }
         if let Some(init) = init {
             description["init"] = json!(init.digest);
         }
