@@ -72,6 +72,36 @@ mod datasets {
     }
 
     #[test]
+    fn evaluation_on_other_classes_is_refused() {
+        let other = digits().replace("  digits:", "  other:");
+        let other = other.replace("[zero, one,", "[one, zero,");
+        let rest = REST.replace(
+            "eval: { model: onnx,",
+            "eval: { model: onnx, dataset: other,",
+        );
+        invalid(
+            &format!(
+                "output: runs\nstages:\n{}{other}{}{rest}",
+                digits(),
+                fit(&SMALL)
+            ),
+            &[
+                "class 0 of `other` is `one`, but `zero` of `digits`",
+                "hint: evaluate on images of the same classes",
+            ],
+        );
+    }
+
+    #[test]
+    fn error_of_what_is_set_is_not_hidden_by_what_it_mends() {
+        let yaml = whole(&SMALL).replace(&fixture().display().to_string(), "elsewhere");
+        let dir = format!("digits.dir={}", fixture().display());
+        let workspace = Workspace::new(&yaml);
+        let mut command = workspace.pipeline(&["run", "--set", &dir, "--set", "fit.batch_size=0"]);
+        refuse(&mut command, &["batch_size"]);
+    }
+
+    #[test]
     fn truncated_file_is_refused_with_both_lengths() {
         refused(
             |content| content.truncate(1000),

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::Value;
-use tests::{SMALL, Workspace, refuse, stderr, stdout, succeed, whole};
+use tests::{SMALL, Workspace, digits, fixture, refuse, stderr, stdout, succeed, whole};
 
 /// Two runs, side by side, which differ in their seed and number of epochs.
 fn two_runs() -> Workspace {
@@ -66,6 +66,35 @@ fn evaluation_of_other_weights_is_not_told() {
     let runs = json(&workspace, &["runs", "runs/a", "--json"]);
     assert!(runs[0]["accuracy"].is_null(), "{runs}");
     assert!(runs[0]["validation_accuracy"].is_f64(), "{runs}");
+}
+
+#[test]
+fn runs_of_the_same_weights_have_each_its_own_evaluation() {
+    let other = digits().replace("  digits:", "  other:");
+    let workspace = Workspace::new(&format!("{}{other}", whole(&SMALL)));
+    // Its test images are those that the network was trained on.
+    let [digits, others] = [fixture(), workspace.path("others")];
+    for kind in ["images-idx3", "labels-idx1"] {
+        let train = digits.join(format!("train-{kind}-ubyte.gz"));
+        for part in ["train", "t10k"] {
+            let name = format!("others/{part}-{kind}-ubyte.gz");
+            workspace.write(&name, std::fs::read(&train).unwrap());
+        }
+    }
+    let dir = format!("other.dir={}", others.display());
+    succeed(&mut workspace.run(&["--set", "output=runs/a"]));
+    let sets = ["output=runs/b", "score.dataset=other", &dir];
+    let sets = sets.iter().flat_map(|value| ["--set", value]);
+    succeed(&mut workspace.run(&sets.collect::<Vec<_>>()));
+
+    let runs = json(&workspace, &["runs", "--json"]);
+    let weights = ["a", "b"].map(|run| workspace.read(&format!("runs/{run}/fit/last.safetensors")));
+    assert!(weights[0] == weights[1]);
+    for (index, folder) in ["a", "b"].into_iter().enumerate() {
+        let evaluation = workspace.json(&format!("runs/{folder}/score/evaluation.json"));
+        assert_eq!(runs[index]["loss"], evaluation["loss"]);
+    }
+    assert_ne!(runs[0]["loss"], runs[1]["loss"]);
 }
 
 #[test]

@@ -82,12 +82,16 @@ pub struct History {
 #[derive(Default)]
 struct Found {
     trainings: Vec<PathBuf>,
-    evaluations: HashMap<Sha256, Evaluated>,
+    /// By the SHA-256 of the weights, with their folders.
+    evaluations: HashMap<Sha256, Vec<(PathBuf, Evaluated)>>,
 }
 
 /// Of an evaluation, what is told.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Evaluated {
+    /// Name of the dataset whose test images they are.
+    #[serde(default)]
+    pub dataset: String,
     /// The part of the test images that is answered rightly, 0 to 1.
     pub accuracy: f64,
     /// Mean cross-entropy, in nats.
@@ -119,9 +123,7 @@ impl History {
             found.look_into(folder, DEPTH)?;
         }
         let trainings = found.trainings.iter();
-        let mut runs: Vec<Run> = trainings
-            .filter_map(|folder| run(folder, &found.evaluations))
-            .collect();
+        let mut runs: Vec<Run> = trainings.filter_map(|folder| found.run(folder)).collect();
         runs.sort_by(|a, b| a.name.cmp(&b.name));
         runs.dedup_by(|a, b| a.name == b.name);
         Ok(Self { runs })
@@ -137,7 +139,8 @@ impl Found {
         if let Ok(evaluated) = results::json::<Evaluated>(&folder.join(EVALUATION))
             && let Some(weights) = evaluated.weights
         {
-            self.evaluations.insert(weights, evaluated);
+            let others = self.evaluations.entry(weights).or_default();
+            others.push((folder.to_owned(), evaluated));
         }
         if depth == 0 {
             return Ok(());
@@ -152,6 +155,48 @@ impl Found {
         }
         Ok(())
     }
+
+    /// The run in `folder`, if its files tell of one that is done.
+    fn run(&self, folder: &Path) -> Option<Run> {
+        let summary: Summary = results::json(&folder.join(trainer::SUMMARY)).ok()?;
+        let names: Names = results::json(&folder.join(NAMES)).ok()?;
+        let settings = read_settings(folder)?;
+        let timing: Option<Timing> = results::json(&folder.join(trainer::TIMING)).ok();
+        let evaluated = self.evaluated(folder, &names.dataset);
+        let modified = fs::metadata(folder.join(trainer::SUMMARY)).and_then(|file| file.modified());
+        Some(Run {
+            name: folder.to_owned(),
+            model: names.model,
+            dataset: names.dataset,
+            epochs: summary.epochs,
+            parameters: summary.parameters,
+            validation_accuracy: summary.best.validation_accuracy,
+            validation_loss: summary.best.validation_loss,
+            accuracy: evaluated.map(|evaluated| evaluated.accuracy),
+            loss: evaluated.map(|evaluated| evaluated.loss),
+            seconds: timing.map(|timing| timing.seconds),
+            date: modified.ok().map(date::utc),
+            digest: Sha256::of_bytes(&settings),
+            settings: serde_json::from_slice(&settings).ok()?,
+        })
+    }
+
+    /// The evaluation of the training in `folder`: of its weights, which others may have, too,
+    /// rather that beside it and rather that on the dataset it was trained on.
+    fn evaluated(&self, folder: &Path, dataset: &str) -> Option<&Evaluated> {
+        let weights = [trainer::BEST, trainer::LAST].map(|file| folder.join(file));
+        let digests = weights.iter().filter_map(|file| Sha256::of_file(file).ok());
+        let mut found = digests.filter_map(|digest| self.evaluations.get(&digest));
+        let rank = |(place, evaluated): &&(PathBuf, Evaluated)| {
+            let (beside, same) = (
+                place.parent() == folder.parent(),
+                evaluated.dataset == dataset,
+            );
+            (!beside, !same, place.clone())
+        };
+        let (_, evaluated) = found.next()?.iter().min_by_key(rank)?;
+        Some(evaluated)
+    }
 }
 
 /// The largest `settings.json` that is read, in bytes: it is shown whole, and values without end
@@ -161,33 +206,6 @@ const MAX_SETTINGS: u64 = 1 << 20;
 /// The text of the settings of the training in `folder`.
 fn read_settings(folder: &Path) -> Option<Vec<u8>> {
     artifact::read_at_most(&folder.join(SETTINGS), MAX_SETTINGS).ok()
-}
-
-/// The run in `folder`, if its files tell of one that is done.
-fn run(folder: &Path, evaluations: &HashMap<Sha256, Evaluated>) -> Option<Run> {
-    let summary: Summary = results::json(&folder.join(trainer::SUMMARY)).ok()?;
-    let names: Names = results::json(&folder.join(NAMES)).ok()?;
-    let settings = read_settings(folder)?;
-    let timing: Option<Timing> = results::json(&folder.join(trainer::TIMING)).ok();
-    let weights = [trainer::BEST, trainer::LAST].map(|file| folder.join(file));
-    let digests = weights.iter().filter_map(|file| Sha256::of_file(file).ok());
-    let evaluated = digests.filter_map(|digest| evaluations.get(&digest)).next();
-    let modified = fs::metadata(folder.join(trainer::SUMMARY)).and_then(|file| file.modified());
-    Some(Run {
-        name: folder.to_owned(),
-        model: names.model,
-        dataset: names.dataset,
-        epochs: summary.epochs,
-        parameters: summary.parameters,
-        validation_accuracy: summary.best.validation_accuracy,
-        validation_loss: summary.best.validation_loss,
-        accuracy: evaluated.map(|evaluated| evaluated.accuracy),
-        loss: evaluated.map(|evaluated| evaluated.loss),
-        seconds: timing.map(|timing| timing.seconds),
-        date: modified.ok().map(date::utc),
-        digest: Sha256::of_bytes(&settings),
-        settings: serde_json::from_slice(&settings).ok()?,
-    })
 }
 
 /// The columns of a run's values, between those of its name and its settings.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use serde_saphyr::Spanned;
 
 use super::planner::Planner;
 use super::{DatasetPlan, ExportPlan};
@@ -50,11 +51,35 @@ impl EvalPlan {
 impl Planner<'_> {
     pub(super) fn eval(&self, name: &str, config: &EvalConfig) -> Result<EvalPlan, ConfigError> {
         let export = self.export_of(&config.model)?;
+        let dataset = self.images(config.dataset.as_ref(), &export)?;
+        if let Some(reference) = &config.dataset {
+            self.check_classes_of(reference, &dataset, &export.train.dataset)?;
+        }
         Ok(EvalPlan {
-            dataset: self.images(config.dataset.as_ref(), &export)?,
+            dataset,
             export,
             config: config.clone(),
             file: self.config.output.join(name).join(history::EVALUATION),
         })
+    }
+
+    /// Refuses labels of other classes, which would be counted as mistakes.
+    fn check_classes_of(
+        &self,
+        reference: &Spanned<String>,
+        dataset: &DatasetPlan,
+        trained_on: &DatasetPlan,
+    ) -> Result<(), ConfigError> {
+        let mut pairs = dataset.classes.iter().zip(&trained_on.classes).enumerate();
+        let Some((label, (here, there))) = pairs.find(|(_, (here, there))| here != there) else {
+            return Ok(());
+        };
+        let problem = format!(
+            "class {label} of `{}` is `{here}`, but `{there}` of `{}`, on which the network was trained",
+            reference.value, trained_on.name
+        );
+        let hint = "evaluate on images of the same classes, in the same order";
+        let place = reference.referenced;
+        Err(self.document.invalid(place, problem, Some(hint.to_owned())))
     }
 }

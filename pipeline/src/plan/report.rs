@@ -30,7 +30,8 @@ impl ReportPlan {
             folder: _,
         } = self;
         json!({
-            "title": title, "train": self.train().settings(), "eval": eval.settings(),
+            "title": title, "train": self.train().settings(), "weights": eval.export.weights,
+            "eval": eval.settings(),
             "verify": verify.as_ref().map(VerifyPlan::settings),
         })
     }
