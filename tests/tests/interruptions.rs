@@ -184,26 +184,32 @@ fn writes_that_fail_leave_what_was_there_and_a_message_with_the_path() {
 }
 
 #[cfg(unix)]
+fn interrupt(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let sent = Process::new("kill").args([signal, &id]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Waits for the end of the first epoch of `fit`.
+fn wait_for_an_epoch(workspace: &Workspace) {
+    let metrics = workspace.path("runs/fit/metrics.jsonl");
+    while !metrics.exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(unix)]
 #[test]
 fn first_signal_saves_a_checkpoint_and_exits_with_130() {
-    for signal in ["-INT", "-TERM"] {
+    let anew: [(_, &[_]); 2] = [("-INT", &["--fresh"]), ("-TERM", &["--resume", "never"])];
+    for (signal, anew) in anew {
         let workspace = workspace();
         let epochs = ["--set", "fit.epochs=3000", "--set", "fit.schedule=constant"];
         let patience = ["--set", "fit.early_stopping.patience=3000"];
         let mut command = workspace.pipeline(&["run", "--stage", "fit"]);
         let child = start(command.args(patience).args(epochs));
-        let metrics = workspace.path("runs/fit/metrics.jsonl");
-        while !metrics.exists() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let id = child.id().to_string();
-        assert!(
-            Process::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        wait_for_an_epoch(&workspace);
+        interrupt(&child, signal);
         let output = child.wait_with_output().unwrap();
         let message = stderr(&output);
         assert_eq!(output.status.code(), Some(130), "{message}");
@@ -220,16 +226,69 @@ fn first_signal_saves_a_checkpoint_and_exits_with_130() {
         );
         assert!(fit.ends_with("; goes on from there"), "{status}");
 
-        let message = refuse(
-            &mut workspace.pipeline(&["run", "--stage", "fit"]),
-            &["--fresh"],
-        );
+        let run = || workspace.pipeline(&["run", "--stage", "fit"]);
+        let message = refuse(run().args(["--resume", "auto"]), &["--fresh"]);
         assert!(
             message.contains("training.settings.epochs: 3000, now 3"),
             "{message}"
         );
-        succeed(&mut workspace.pipeline(&["run", "--stage", "fit", "--fresh"]));
+        succeed(run().args(anew));
     }
+}
+
+#[test]
+fn training_that_was_asked_for_once_more_goes_on_too() {
+    let workspace = workspace();
+    succeed(&mut workspace.run(&[]));
+    let expected = artefacts(&workspace);
+    let told = "interrupted in epoch 1; goes on from there";
+    // Later and later, until there is a checkpoint.
+    let interrupted = (10..300).step_by(10).any(|point| {
+        let mut forced = workspace.run(&["--stage", "fit", "--force"]);
+        forced.env("BURNISH_FAULT", format!("kill:{point}"));
+        assert!(!forced.output().unwrap().status.success());
+        stdout(&succeed(&mut workspace.pipeline(&["status"]))).contains(told)
+    });
+    assert!(interrupted);
+    succeed(&mut workspace.run(&[]));
+    assert!(artefacts(&workspace) == expected);
+}
+
+/// One step an epoch, which takes a good part of a second.
+const SLOW: &str = "  fit:
+    train:
+      dataset: digits
+      model:
+        layers:
+          - conv2d: { channels: 32, kernel: 5 }
+          - relu
+          - conv2d: { channels: 64, kernel: 5 }
+          - relu
+          - max_pool: 20
+          - flatten
+          - linear: 10
+      epochs: 3000
+      batch_size: 500
+      validation: { hold_out: 100 }
+      checkpoint: { seconds: 3600 }
+";
+
+#[cfg(unix)]
+#[test]
+fn second_signal_ends_at_once_and_saves_nothing() {
+    // The first may come so late that the step is over before the second.
+    let ended_at_once = (0..5).any(|_| {
+        let workspace = Workspace::new(&format!("output: runs\nstages:\n{}{SLOW}", digits()));
+        let child = start(&workspace.run(&[]));
+        wait_for_an_epoch(&workspace);
+        interrupt(&child, "-INT");
+        std::thread::sleep(Duration::from_millis(20));
+        interrupt(&child, "-INT");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+        !workspace.path("runs/fit/checkpoints").exists()
+    });
+    assert!(ended_at_once);
 }
 
 #[test]
@@ -242,10 +301,7 @@ fn second_run_says_who_holds_the_folder_or_waits() {
         "fit.early_stopping.patience=60",
     ];
     let mut first = start(workspace.pipeline(&["run", "--stage", "fit"]).args(long));
-    let metrics = workspace.path("runs/fit/metrics.jsonl");
-    while !metrics.exists() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for_an_epoch(&workspace);
     let process = format!("process {}, for ", first.id());
     let mut second = workspace.pipeline(&["run", "--stage", "fit"]);
     refuse(second.args(long), &["another run", &process, "--wait"]);

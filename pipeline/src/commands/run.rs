@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use output::{message, print, print_json};
 use pipeline::interrupt::Interrupts;
 use pipeline::lock::Reason;
@@ -25,8 +26,11 @@ pub(crate) struct Args {
     /// Run what is up to date, too: the stage given with --stage, or all
     #[arg(long)]
     force: bool,
-    /// Begin trainings anew; by default one that was interrupted goes on from its last checkpoint
-    #[arg(long)]
+    /// Whether a training that was interrupted goes on from its last checkpoint
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    resume: Resume,
+    /// Begin trainings anew: `--resume never`
+    #[arg(long, conflicts_with = "resume")]
     fresh: bool,
     /// Wait for another run of this pipeline to end
     #[arg(long)]
@@ -40,6 +44,14 @@ pub(crate) struct Args {
     /// Print what became of the stages as JSON; of a `matrix`, the results of its runs
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Resume {
+    /// Where there is one
+    Auto,
+    /// It begins anew
+    Never,
 }
 
 /// What became of a stage, with what it found.
@@ -56,7 +68,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let options = Options {
         stage: args.stage.clone(),
         force: args.force,
-        fresh: args.fresh,
+        fresh: args.fresh || args.resume == Resume::Never,
         wait: args.wait,
         brief: args.json || sweep.is_some(),
         ort_lib: args.ort_lib.clone(),
