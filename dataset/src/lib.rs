@@ -45,6 +45,8 @@ mod name;
 mod normalization;
 #[cfg(feature = "pictures")]
 pub mod picture;
+#[cfg(feature = "pictures")]
+mod webp;
 
 pub use error::{CifarError, Error, IdxError, LayoutError};
 pub use fetch::{FetchError, Fetched, FetchedFile, Needed, Source, SourceError, fetch, fetch_from};

@@ -5,10 +5,12 @@
 //! sizes are checked before anything is allocated for them.
 
 use std::borrow::Cow;
-use std::io::{Cursor, Read};
+use std::io::{Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+
+use crate::webp;
 
 /// The most bytes that a file of a picture may have: 64 MiB.
 pub const MAX_FILE: u64 = 64 << 20;
@@ -46,6 +48,10 @@ pub enum PictureProblem {
         MAX_DECODED >> 20
     )]
     Dimensions,
+    /// The picture is divided into parts with too many Huffman codes, each of which
+    /// takes memory.
+    #[error("too many codes: at most {} groups of them are read", webp::MAX_GROUPS)]
+    Codes,
     /// The file ends before the picture does.
     #[error("truncated: the end of the picture is missing")]
     Truncated,
@@ -60,7 +66,7 @@ pub enum PictureProblem {
 ///
 /// When the file cannot be read, is too large, or holds no picture.
 pub fn open(path: &Path) -> Result<DynamicImage, PictureError> {
-    let read = || decode(&read_bounded(artifact::open_regular(path)?)?);
+    let read = || decode(&artifact::read_at_most(path, MAX_FILE).map_err(unread)?);
     read().map_err(|problem| PictureError {
         path: path.to_owned(),
         problem,
@@ -78,31 +84,38 @@ pub fn read_bounded(reader: impl Read) -> Result<Vec<u8>, PictureProblem> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(PictureProblem::FileSize);
     }
+    // It grew to up to twice what it holds.
+    bytes.shrink_to_fit();
     Ok(bytes)
 }
 
 /// The picture that `bytes` hold: in 8 bits, grey or RGB; upright, as its EXIF
 /// orientation says; and without transparency, as if it lay on white paper. It takes
-/// no more than twice [`MAX_DECODED`] meanwhile.
+/// no more than four times [`MAX_DECODED`] meanwhile, and twice what `bytes` do: beside
+/// the pixels, JPEG may have all their coefficients, and WebP a frame of them twice.
 ///
 /// # Errors
 ///
 /// When it is of another format than PNG, JPEG and WebP, too large or damaged.
 pub fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureProblem> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    let format = reader.format();
     if !matches!(
-        reader.format(),
+        format,
         Some(ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)
     ) {
         return Err(PictureProblem::Format);
     }
-    if reader.format() == Some(ImageFormat::Jpeg) && !ends_as_jpeg(bytes) {
+    if format == Some(ImageFormat::Jpeg) && !ends_as_jpeg(bytes) {
         return Err(PictureProblem::Truncated);
     }
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(problem)?;
     if decoder.total_bytes() > MAX_DECODED {
         return Err(PictureProblem::Dimensions);
+    }
+    if format == Some(ImageFormat::WebP) {
+        webp::check(bytes, decoder.dimensions())?;
     }
     // A damaged EXIF block does not make the pixels worse.
     let orientation = decoder.orientation().ok();
@@ -121,6 +134,13 @@ fn ends_as_jpeg(bytes: &[u8]) -> bool {
     const END: [u8; 2] = [0xff, 0xd9];
     let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
     matches!((last(SCAN), last(END)), (Some(scan), Some(end)) if end > scan)
+}
+
+fn unread(error: artifact::Error) -> PictureProblem {
+    match error.source.kind() {
+        ErrorKind::FileTooLarge => PictureProblem::FileSize,
+        _ => PictureProblem::Read(error.source),
+    }
 }
 
 fn limits() -> Limits {

@@ -9,8 +9,9 @@ use flate2::{Compression, write::ZlibEncoder};
 use crate::case::{self, Case, Format, case, changed};
 use crate::memory;
 
-/// The pixels, decoded and as they are handed on.
-const MEMORY: fn(usize) -> usize = |length| length + 2 * picture::MAX_DECODED as usize;
+/// The file, as it is read, in the decoder, and what it says of the picture; the
+/// pixels, and three times as much that decoders need beside them.
+const MEMORY: fn(usize) -> usize = |length| 3 * length + 4 * picture::MAX_DECODED as usize;
 
 const PNG: &[u8] = include_bytes!("../../../dataset/fixtures/digits/0/00.png");
 const JPEG: &[u8] = include_bytes!("../../../dataset/fixtures/digits/0/01.jpg");
@@ -312,6 +313,18 @@ fn webps() -> Vec<Case> {
             file[at..at + bytes.len()].copy_from_slice(bytes)
         })
     };
+    // Its length is that of what is not there.
+    let exif = webp(
+        &[
+            &chunk(b"VP8X", &[&[0x08][..], &[0; 9]].concat()),
+            &lossless((1, 1))[..],
+            b"EXIF\xff\xff\xff\xff",
+        ]
+        .concat(),
+    );
+    // A picture of one pixel, whose block has the group 65,535: no transforms, no cache,
+    // a picture of numbers with five codes of a symbol each.
+    let codes = [0x2f, 0, 0, 0, 0, 0x84, 0xfe, 0xf7, 0x3f, 0x22, 0, 0];
     let canvas = [&b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0"[..], &[0xff; 6]].concat();
     vec![
         case(
@@ -352,6 +365,18 @@ fn webps() -> Vec<Case> {
             "damaged",
         ),
         case("WebP: canvas of terapixels", canvas, "Damaged", "damaged"),
+        case(
+            "WebP: EXIF of 4 GiB",
+            exif,
+            "Truncated",
+            "end of the picture",
+        ),
+        case(
+            "WebP: 65,536 groups of codes",
+            webp(&chunk(b"VP8L", &codes)),
+            "Codes",
+            "too many codes",
+        ),
     ]
 }
 
@@ -373,11 +398,16 @@ fn picture_files() {
     format.refuses(PNG, pictures, picture::open);
 }
 
-/// A PNG of zeros with 256 MiB of pixels: its type of colours, the bits of a sample,
-/// the samples of a pixel.
-fn largest(colours: u8, bits: u8, samples: u32) -> Vec<u8> {
+/// The width and height of a picture with 256 MiB of pixels of so many bytes.
+fn largest(pixel: u32) -> (u32, u32) {
+    let side = picture::MAX_SIDE - 1;
+    (side, side.min(picture::MAX_DECODED as u32 / side / pixel))
+}
+
+/// A PNG of zeros: its type of colours, the bits of a sample, the samples of a pixel.
+fn largest_png(colours: u8, bits: u8, samples: u32) -> Vec<u8> {
     let pixel = samples * u32::from(bits) / 8;
-    let (width, height) = (picture::MAX_SIDE - 1, (picture::MAX_SIDE - 1) / pixel);
+    let (width, height) = largest(pixel);
     let mut zeros = ZlibEncoder::new(vec![], Compression::fast());
     let row = vec![0; 1 + (width * pixel) as usize];
     (0..height).for_each(|_| zeros.write_all(&row).unwrap());
@@ -397,13 +427,91 @@ fn largest(colours: u8, bits: u8, samples: u32) -> Vec<u8> {
     .concat()
 }
 
+/// A JPEG with the frame of SOF`process` (0: baseline, 2: progressive), of which
+/// decoders keep all coefficients where its first scan has not all components.
+fn largest_jpeg(process: u8, components: u8, scanned: u8) -> Vec<u8> {
+    let (width, height) = largest(3);
+    let segment = |kind: u8, content: &[u8]| {
+        let length = (content.len() as u16 + 2).to_be_bytes();
+        [&[0xff, kind][..], &length, content].concat()
+    };
+    let each = |count: u8, of: fn(u8) -> Vec<u8>| (1..=count).flat_map(of).collect::<Vec<u8>>();
+    let [width, height] = [width, height].map(|side| (side as u16).to_be_bytes());
+    let sampled = each(components, |id| vec![id, 0x11, 0]);
+    let frame = [&[8][..], &height, &width, &[components], &sampled].concat();
+    // One code, of one bit: no difference for DC, the end of the block for AC.
+    let code = |class: u8| [&[class, 1][..], &[0; 16]].concat();
+    let last = if process == 2 { 0 } else { 63 };
+    let scan = [
+        &[scanned][..],
+        &each(scanned, |id| vec![id, 0]),
+        &[0, last, 0],
+    ]
+    .concat();
+    [
+        &[0xff, 0xd8][..],
+        &segment(0xdb, &[&[0][..], &[1; 64]].concat()),
+        &segment(0xc0 + process, &frame),
+        &segment(0xc4, &[code(0x00), code(0x10)].concat()),
+        &segment(0xda, &scan),
+        &[0; 64],
+        &[0xff, 0xd9],
+    ]
+    .concat()
+}
+
+fn webp(chunks: &[u8]) -> Vec<u8> {
+    let length = (chunks.len() as u32 + 4).to_le_bytes();
+    [b"RIFF", &length[..], b"WEBP", chunks].concat()
+}
+
+/// A chunk of a WebP; its data have an even length.
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    [kind, &(data.len() as u32).to_le_bytes()[..], data].concat()
+}
+
+/// The stream of a lossless WebP: each of its five codes has one symbol, which takes
+/// no bits.
+fn lossless((width, height): (u32, u32)) -> Vec<u8> {
+    let header = (width - 1) | (height - 1) << 14;
+    let stream = [&[0x2f][..], &header.to_le_bytes(), &[0x88, 0x88, 0x08]].concat();
+    chunk(b"VP8L", &stream)
+}
+
+fn largest_webp(animated: bool) -> Vec<u8> {
+    let size = largest(3);
+    let stream = lossless(size);
+    if !animated {
+        return webp(&stream);
+    }
+    let [width, height] = [size.0, size.1].map(|side| (side - 1).to_le_bytes());
+    let size = [&width[..3], &height[..3]].concat();
+    let is_animated = [0x02, 0, 0, 0];
+    let frame = [&[0; 6][..], &size, &[0; 4], &stream].concat();
+    let chunks = [
+        chunk(b"VP8X", &[&is_animated[..], &size].concat()),
+        chunk(b"ANIM", &[0; 6]),
+        chunk(b"ANMF", &frame),
+    ];
+    webp(&chunks.concat())
+}
+
 #[test]
 fn largest_pictures_take_what_is_promised() {
     let _turn = case::turn();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("picture");
-    for (colours, bits, samples) in [(0, 8, 1), (4, 8, 2), (2, 8, 3), (6, 16, 4)] {
-        let file = largest(colours, bits, samples);
+    for (name, file) in [
+        ("grey PNG", largest_png(0, 8, 1)),
+        ("grey PNG with alpha", largest_png(4, 8, 2)),
+        ("PNG", largest_png(2, 8, 3)),
+        ("16-bit PNG with alpha", largest_png(6, 16, 4)),
+        ("JPEG, colour by colour", largest_jpeg(0, 3, 1)),
+        ("progressive JPEG", largest_jpeg(2, 3, 3)),
+        ("progressive JPEG for print", largest_jpeg(2, 4, 4)),
+        ("WebP", largest_webp(false)),
+        ("animated WebP", largest_webp(true)),
+    ] {
         fs::write(&path, &file).unwrap();
         let (pixels, peak) = memory::peak(|| {
             let picture = picture::open(&path).unwrap();
@@ -411,7 +519,7 @@ fn largest_pictures_take_what_is_promised() {
         });
         assert_eq!(pixels.map(|pixels| pixels.len()), [28 * 28, 3 * 28 * 28]);
         let limit = MEMORY(file.len());
-        assert!(peak <= limit, "{colours} {bits}: {peak}");
+        assert!(peak <= limit, "{name}: {peak}");
     }
 }
 
