@@ -86,7 +86,7 @@ pub enum ExportError {
     #[error(
         "`forward` panicked with {sizes}: {message}\n\
          hint: recording runs no kernels, so `forward` cannot read computed values; \
-         where a size is too small or does not divide, choose others with `sizes`"
+         where a size is too small, too large or does not divide, choose others with `sizes`"
     )]
     Panicked {
         /// The symbols' sizes in this capture.

@@ -9,15 +9,19 @@ use crate::boundary::{Inputs, Outputs, Slot};
 use crate::capture::{Capture, capture};
 use crate::emit::{self, Header};
 use crate::error::ExportError;
-use crate::extent::{Formula, SAMPLES, Symbols};
+use crate::extent::{self, Formula, SAMPLES, Symbols};
 use crate::graph::{Graph, Operation, ValueId};
 use crate::model::{OnnxModel, Warning};
 use crate::opset::Opset;
 use crate::resolve::resolve;
 use crate::sample;
-use crate::spec::{Dim, Input, InputSpec, Interface};
+use crate::spec::{Dim, Input, InputSpec, Interface, Recorded};
 use crate::weights::Weights;
 use crate::{half, lower, rewrite};
+
+/// How many elements the inputs may have for a size in the hundreds: drawing them
+/// takes some 50 MB and 50 ms.
+const WIDE_ELEMENTS: usize = 1 << 22;
 
 /// Turns a module into an ONNX model.
 ///
@@ -84,8 +88,12 @@ impl Exporter {
 
     /// Chooses the sizes with which a symbol is recorded, for modules that do
     /// not take any size: a network that halves its image four times needs
-    /// multiples of 16. The sizes must be four different ones; every size that
-    /// the model shall be used with should behave as they do.
+    /// multiples of 16, and a table of positions has an end. The sizes must be four
+    /// different ones; every size that the model shall be used with should behave
+    /// as they do.
+    ///
+    /// Without, a symbol is recorded with small sizes and one in the hundreds; one
+    /// that is only ever a first dimension, a batch, with small ones alone.
     pub fn sizes(mut self, symbol: impl Into<String>, sizes: [usize; SAMPLES]) -> Self {
         self.sizes.insert(symbol.into(), sizes);
         self
@@ -156,8 +164,12 @@ impl Exporter {
         });
         let symbols = (0..symbols.len()).map(|symbol| {
             let name = symbols.name(symbol);
-            let chosen = self.sizes.get(name).map(|sizes| sizes.to_vec());
-            (name.to_owned(), chosen)
+            let seen = symbols.extent(symbol);
+            Recorded {
+                symbol: name.to_owned(),
+                sizes: seen.seen().iter().map(|size| *size as usize).collect(),
+                chosen: self.sizes.contains_key(name),
+            }
         });
         Interface {
             inputs: inputs.collect(),
@@ -227,6 +239,47 @@ impl Exporter {
     }
 
     fn symbols(&self) -> Result<Symbols, ExportError> {
+        let names = self.symbol_names();
+        self.check_sizes(&names)?;
+        let sizes = |symbol: usize, wide: bool| self.sizes_of(&names, symbol, wide);
+        let wide = Symbols::new(names.clone(), |symbol| sizes(symbol, true));
+        let fits = |symbol: usize| self.elements(&wide, 1 + symbol) <= WIDE_ELEMENTS;
+        Ok(Symbols::new(names.clone(), |symbol| {
+            sizes(symbol, fits(symbol))
+        }))
+    }
+
+    /// The chosen sizes of a symbol, those of a batch, or others, with a wide one
+    /// among them.
+    fn sizes_of(&self, names: &[String], symbol: usize, wide: bool) -> [usize; SAMPLES] {
+        let name = &names[symbol];
+        let is_batch = self.is_batch(name);
+        match self.sizes.get(name) {
+            Some(chosen) => *chosen,
+            None if is_batch && symbol == 0 => extent::BATCH,
+            None => extent::sizes_at(symbol, wide && !is_batch),
+        }
+    }
+
+    /// Whether a symbol is the first dimension of inputs, and no other.
+    fn is_batch(&self, name: &str) -> bool {
+        let mut inner = self
+            .inputs
+            .iter()
+            .flat_map(|input| input.dims.iter().skip(1));
+        inner.all(|dim| *dim != Dim::from(name))
+    }
+
+    /// How many elements all inputs have in a capture.
+    fn elements(&self, symbols: &Symbols, capture: usize) -> usize {
+        let inputs = self.inputs.iter().map(|input| {
+            let sizes = input.dims.iter().map(|dim| size(dim, symbols, capture));
+            sizes.product::<usize>()
+        });
+        inputs.sum()
+    }
+
+    fn symbol_names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for dim in self.inputs.iter().flat_map(|input| &input.dims) {
             if let Dim::Symbol(name) = dim
@@ -235,6 +288,10 @@ impl Exporter {
                 names.push(name.clone());
             }
         }
+        names
+    }
+
+    fn check_sizes(&self, names: &[String]) -> Result<(), ExportError> {
         for (symbol, sizes) in &self.sizes {
             let reason = if !names.contains(symbol) {
                 "sizes are given, but no input has this dimension"
@@ -248,7 +305,7 @@ impl Exporter {
                 reason,
             });
         }
-        Ok(Symbols::new(names, &|name| self.sizes.get(name).copied()))
+        Ok(())
     }
 
     /// Random inputs, other ones for each capture.

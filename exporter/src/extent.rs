@@ -12,10 +12,23 @@ const CAPTURES_BESIDES_SYMBOLS: usize = 3;
 /// of the captures that check.
 pub(crate) const SAMPLES: usize = 4;
 
-/// Different for each symbol and capture, so that sizes coincide only where
-/// they are the same thing; of both parities, which shows rounding.
-const DEFAULT_SAMPLES: [usize; 4 * SAMPLES] =
-    [2, 3, 5, 7, 11, 14, 17, 19, 23, 26, 29, 31, 37, 40, 41, 43];
+/// The sizes of a batch, which multiplies what inputs take in memory.
+pub(crate) const BATCH: [usize; SAMPLES] = [2, 3, 5, 7];
+
+/// The sizes of the symbol at a position: different for each symbol and capture,
+/// so that sizes coincide only where they are the same thing; of both parities and
+/// of two remainders by 3, which shows rounding.
+///
+/// A `wide` symbol is in the hundreds where it moves alone: beyond any usual
+/// stride, by which smaller sizes all round to one.
+pub(crate) fn sizes_at(position: usize, wide: bool) -> [usize; SAMPLES] {
+    let base = 11 + 12 * position;
+    let alone = match wide {
+        true => 301 + 18 * position,
+        false => base + 6,
+    };
+    [base, alone, base + 3, base + 8]
+}
 
 /// A dimension, a bound or a count, as seen in each capture.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,14 +97,12 @@ pub(crate) enum Formula {
 }
 
 impl Symbols {
-    /// Symbols in order of appearance, with chosen sample sizes where given.
-    pub fn new(names: Vec<String>, chosen: &dyn Fn(&str) -> Option<[usize; SAMPLES]>) -> Self {
+    /// Symbols in order of appearance, each with the sizes that it takes.
+    pub fn new(names: Vec<String>, samples: impl Fn(usize) -> [usize; SAMPLES]) -> Self {
         let captures = names.len() + CAPTURES_BESIDES_SYMBOLS;
-        let sizes = names
-            .iter()
-            .enumerate()
-            .map(|(symbol, name)| {
-                let samples = chosen(name).unwrap_or_else(|| default_samples(symbol));
+        let sizes = (0..names.len())
+            .map(|symbol| {
+                let samples = samples(symbol);
                 (0..captures)
                     .map(|capture| samples[sample_of(symbol, capture, names.len())] as i64)
                     .collect()
@@ -259,17 +270,6 @@ fn sample_of(symbol: usize, capture: usize, symbols: usize) -> usize {
     }
 }
 
-fn default_samples(symbol: usize) -> [usize; SAMPLES] {
-    std::array::from_fn(|sample| {
-        let index = symbol * SAMPLES + sample;
-        // Beyond the table, steps of 6 keep sizes distinct and of both parities.
-        DEFAULT_SAMPLES
-            .get(index)
-            .copied()
-            .unwrap_or_else(|| 47 + 6 * (index - DEFAULT_SAMPLES.len()) + index % 2)
-    })
-}
-
 fn push_term(text: &mut String, sign: i64, term: &str) {
     let operator = match (text.is_empty(), sign < 0) {
         (true, false) => "",
@@ -282,7 +282,7 @@ fn push_term(text: &mut String, sign: i64, term: &str) {
 }
 
 /// `numerator / denominator` in lowest terms, with a positive denominator.
-fn reduced(numerator: i64, denominator: i64) -> (i64, i64) {
+pub(crate) fn reduced(numerator: i64, denominator: i64) -> (i64, i64) {
     let divisor = greatest_common(numerator, denominator).max(1) * denominator.signum();
     (numerator / divisor, denominator / divisor)
 }
@@ -304,10 +304,8 @@ mod tests {
     use super::*;
 
     fn symbols(names: &[&str]) -> Symbols {
-        Symbols::new(
-            names.iter().map(|name| (*name).to_owned()).collect(),
-            &|_| None,
-        )
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Symbols::new(names, |symbol| sizes_at(symbol, true))
     }
 
     fn text(symbols: &Symbols, size: impl Fn(&[i64]) -> i64) -> String {
@@ -334,23 +332,30 @@ mod tests {
     }
 
     #[test]
-    fn rounded_sizes_are_not_taken_for_affine_ones() {
-        let symbols = symbols(&["height"]);
-        let seen = (0..symbols.captures()).map(|capture| (symbols.sizes[0][capture] + 1) / 2);
-        let extent = Extent::new(seen.collect());
-        assert_eq!(symbols.explain(&extent), Formula::Unexplained);
+    fn rounded_sizes_are_neither_fixed_nor_affine() {
+        let symbols = symbols(&["height", "width", "depth"]);
+        for symbol in 0..symbols.len() {
+            for stride in 2..=128 {
+                for padding in [0, 1, stride / 2, stride - 1] {
+                    let sizes = symbols.sizes[symbol].iter();
+                    let extent = Extent::new(sizes.map(|size| (size + padding) / stride).collect());
+                    assert_eq!(symbols.explain(&extent), Formula::Unexplained, "{extent:?}");
+                }
+            }
+        }
     }
 
     #[test]
     fn halves_are_explained_where_all_samples_are_even() {
         let names = vec!["height".to_owned()];
-        let symbols = Symbols::new(names, &|_| Some([32, 48, 80, 112]));
+        let symbols = Symbols::new(names, |_| [32, 48, 80, 112]);
         assert_eq!(text(&symbols, |n| n[0] / 16), "(height)/16");
     }
 
     #[test]
-    fn default_samples_never_repeat() {
-        let mut all: Vec<usize> = (0..12).flat_map(default_samples).collect();
+    fn sizes_never_repeat() {
+        let wide = (0..12).flat_map(|position| sizes_at(position, true));
+        let mut all: Vec<usize> = wide.chain(BATCH).collect();
         let count = all.len();
         all.sort_unstable();
         all.dedup();

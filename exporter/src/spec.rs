@@ -55,9 +55,17 @@ pub(crate) struct InputSpec {
 pub(crate) struct Interface {
     pub inputs: Vec<Input>,
     pub outputs: Vec<String>,
-    /// The symbols in order of appearance, each with the sizes that it was
-    /// recorded with, where the caller chose them.
-    pub symbols: Vec<(String, Option<Vec<usize>>)>,
+    /// In order of appearance.
+    pub symbols: Vec<Recorded>,
+}
+
+/// A symbol, and the sizes with which it was recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    pub symbol: String,
+    pub sizes: Vec<usize>,
+    /// By the caller.
+    pub chosen: bool,
 }
 
 /// An input whose element type is settled.

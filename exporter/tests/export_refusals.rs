@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use burn::nn::{LinearConfig, Relu};
+use burn::tensor::module::max_pool2d;
+use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData, activation, s};
 use exporter::{Dim, ExportError, Exporter, Opset, dims};
 
@@ -192,6 +194,34 @@ fn scalars_that_follow_a_size_in_an_unknown_way_are_refused() {
          1.7320508075688772 with n = 3\n  \
          2.23606797749979 with n = 5\n  \
          2.6457513110645907 with n = 7"
+    );
+}
+
+#[test]
+fn scalars_that_small_sizes_round_to_one_are_not_taken_for_it() {
+    let message = refusal(dims!["n", 3, "height", "width"], |x: Tensor<4>| {
+        let halved = (0..6).fold(x, |x, _| {
+            max_pool2d(x, MaxPoolOptions::new([1, 1]).with_stride([2, 2]))
+        });
+        let [_, _, height, width] = halved.dims();
+        halved.sum_dim(3).sum_dim(2) / (height * width) as f32
+    });
+    assert_eq!(
+        message,
+        "an operation of the graph cannot be written in ONNX opset 18:\n\
+         - DivScalar (f32[n, 3, 1, 1]): a size follows the symbolic sizes in a way that is not \
+         understood ([1, 1, 5, 6, 1, 1])"
+    );
+}
+
+#[test]
+fn a_bound_that_only_large_sizes_reach_is_found() {
+    let message = refusal(dims!["n", "t", 12], |x: Tensor<3>| x.slice(s![.., ..100]));
+    assert_eq!(
+        message,
+        "an operation of the graph cannot be written in ONNX opset 18:\n\
+         - Slice (f32[n, t, 12]): a size follows the symbolic sizes in a way that is not \
+         understood ([23, 23, 100, 26, 31])"
     );
 }
 

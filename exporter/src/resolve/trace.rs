@@ -40,8 +40,10 @@ pub(super) struct Step {
 }
 
 impl Trace {
-    pub fn new(capture: Capture) -> Self {
-        let operations = untie(&capture);
+    pub fn new(mut capture: Capture) -> Self {
+        untie(&mut capture);
+        // Not copied: those of a loop take more memory than the weights.
+        let operations = std::mem::take(&mut capture.operations);
         let operations = linear::fold(operations, &capture.outputs);
         let is_constant = |id| capture.values.contains_key(&id) && !capture.inputs.contains(&id);
         let (operations, mut found) = recurrence::fold(operations, is_constant);
@@ -113,7 +115,7 @@ impl Step {
 
 /// Lets operations read the first of the parameters that are tied: the same
 /// parameter, with the same elements, in several modules.
-fn untie(capture: &Capture) -> Vec<OperationIr> {
+fn untie(capture: &mut Capture) {
     let mut first: BTreeMap<u64, TensorId> = BTreeMap::new();
     let mut tied = BTreeMap::new();
     for (id, parameter) in &capture.parameters {
@@ -122,11 +124,9 @@ fn untie(capture: &Capture) -> Vec<OperationIr> {
             tied.insert(*id, original);
         }
     }
-    let mut operations = capture.operations.clone();
-    for operation in &mut operations {
+    for operation in &mut capture.operations {
         operation.visit_mut(&mut Tied(&tied));
     }
-    operations
 }
 
 struct Tied<'a>(&'a BTreeMap<TensorId, TensorId>);

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use burn::tensor::TensorData;
 
 use crate::sample::{self, Distribution};
-use crate::spec::{Dim, Interface};
+use crate::spec::{Dim, Interface, Recorded};
 
 /// Sizes of symbols for which none were chosen: the smallest, and such as no
 /// export records.
 const UNSEEN: [usize; 6] = [1, 4, 6, 9, 12, 16];
+
+/// The default number of seeds.
+const SEEDS: u64 = 3;
 
 /// The inputs that a model is verified with: for each seed one set of random
 /// tensors, at sizes that were never recorded.
@@ -25,7 +28,7 @@ impl Default for Samples {
     /// Three seeds, and a tolerance of 1e-5.
     fn default() -> Self {
         Self {
-            seeds: vec![0, 1, 2],
+            seeds: (0..SEEDS).collect(),
             tolerance: 1e-5,
             sizes: BTreeMap::new(),
             ranges: BTreeMap::new(),
@@ -53,9 +56,9 @@ impl Samples {
     }
 
     /// Chooses the sizes of a symbol, which the seeds take in turn. Without,
-    /// they are 1 and others that were not recorded; or, where the export's
-    /// were chosen, others of that kind: between and beyond them, with the same
-    /// common divisor.
+    /// they are small ones from 1 on and one just below the largest recorded; or,
+    /// where the export's were chosen, others between these with the same common
+    /// divisor, near the smallest and near the largest.
     pub fn sizes(
         mut self,
         symbol: impl Into<String>,
@@ -90,14 +93,12 @@ impl Samples {
             .symbols
             .iter()
             .enumerate()
-            .map(|(position, (symbol, recorded))| {
+            .map(|(position, recorded)| {
+                let symbol = recorded.symbol.as_str();
                 let known = self.sizes.get(symbol).filter(|sizes| !sizes.is_empty());
                 let sizes = known.cloned();
-                let sizes = sizes.unwrap_or_else(|| match recorded {
-                    Some(recorded) => between(recorded),
-                    None => rotated(&UNSEEN, position),
-                });
-                (symbol.as_str(), sizes[turn % sizes.len()])
+                let sizes = sizes.unwrap_or_else(|| unseen(recorded, position));
+                (symbol, sizes[turn % sizes.len()])
             })
             .collect();
         let inputs = interface.inputs.iter().enumerate();
@@ -136,23 +137,46 @@ fn place(sizes: &BTreeMap<&str, usize>, seed: u64) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// Each symbol starts elsewhere, so that sizes don't coincide; the smallest
-/// comes first for the first symbol alone.
-fn rotated(sizes: &[usize], by: usize) -> Vec<usize> {
-    let mut sizes = sizes.to_vec();
-    let count = sizes.len();
-    sizes.rotate_left(by % count);
+/// Sizes of the symbol at a position that were not recorded.
+fn unseen(recorded: &Recorded, position: usize) -> Vec<usize> {
+    let sizes = &recorded.sizes;
+    match recorded.chosen {
+        true => between(sizes),
+        false => beside(sizes, position),
+    }
+}
+
+/// Each symbol starts elsewhere, so that sizes don't coincide; the smallest comes
+/// first for the first symbol alone. Symbols take their large size in different
+/// turns, so that inputs stay small.
+fn beside(recorded: &[usize], position: usize) -> Vec<usize> {
+    let mut sizes = UNSEEN.to_vec();
+    sizes.rotate_left(position % UNSEEN.len());
+    let turn = (position + 2) % SEEDS as usize;
+    sizes[turn] = largest(recorded) - 1;
     sizes
 }
 
-/// Multiples of the recorded sizes' common divisor, from the smallest on, that
-/// were not recorded.
+/// Multiples of the recorded sizes' common divisor that were not recorded: from
+/// the smallest up and from the largest down in turn, or beyond the largest where
+/// there are none between.
 fn between(recorded: &[usize]) -> Vec<usize> {
     let divisor = recorded.iter().copied().fold(0, greatest_common).max(1);
-    let smallest = recorded.iter().copied().min().unwrap_or(divisor);
-    let multiples = (smallest..).step_by(divisor);
-    let unseen = multiples.filter(|size| !recorded.contains(size));
-    unseen.take(UNSEEN.len()).collect()
+    let largest = largest(recorded);
+    let smallest = recorded.iter().copied().min().unwrap_or(largest);
+    let inner = (smallest..largest).step_by(divisor);
+    let inner: Vec<usize> = inner.filter(|size| !recorded.contains(size)).collect();
+    if inner.is_empty() {
+        let beyond = (largest..).step_by(divisor).skip(1);
+        return beyond.take(UNSEEN.len()).collect();
+    }
+    let ends = inner.iter().zip(inner.iter().rev());
+    let ends = ends.flat_map(|(up, down)| [*up, *down]);
+    ends.take(inner.len().min(UNSEEN.len())).collect()
+}
+
+fn largest(sizes: &[usize]) -> usize {
+    sizes.iter().copied().max().unwrap_or(1)
 }
 
 fn greatest_common(a: usize, b: usize) -> usize {
@@ -162,10 +186,26 @@ fn greatest_common(a: usize, b: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::extent::{BATCH, sizes_at};
 
     #[test]
     fn sizes_between_chosen_ones_share_their_divisor() {
-        assert_eq!(between(&[32, 48, 80, 112]), [64, 96, 128, 144, 160, 176]);
-        assert_eq!(between(&[16, 24, 33, 40]), [17, 18, 19, 20, 21, 22]);
+        assert_eq!(between(&[32, 48, 80, 112]), [64, 96]);
+        assert_eq!(between(&[16, 24, 33, 40]), [17, 39, 18, 38, 19, 37]);
+        assert_eq!(between(&[2, 4, 6, 8]), [10, 12, 14, 16, 18, 20]);
+    }
+
+    #[test]
+    fn one_symbol_at_a_time_is_large() {
+        let sizes = |position| beside(&sizes_at(position, true), position);
+        let large = (0..4).map(|position| sizes(position).iter().position(|size| *size > 200));
+        assert_eq!(
+            large.collect::<Vec<_>>(),
+            [Some(2), Some(0), Some(1), Some(2)]
+        );
+        assert_eq!(beside(&BATCH, 0), UNSEEN);
+        let recorded = (0..12).flat_map(|position| sizes_at(position, true));
+        let recorded: Vec<usize> = recorded.collect();
+        assert!((0..12).all(|at| sizes(at).iter().all(|size| !recorded.contains(size))));
     }
 }

@@ -16,7 +16,7 @@ use super::subject::{Exported, Function, Subject};
 /// The operator sets at which lowerings differ.
 pub const OPSETS: [u8; 5] = [16, 18, 20, 23, 26];
 
-/// The sizes of the first symbol; the export records 2, 3, 5 and 7.
+/// The sizes of a batch; the export records 2, 3, 5 and 7.
 const SIZES: [usize; 3] = [1, 4, 9];
 
 /// What a difference is measured against.

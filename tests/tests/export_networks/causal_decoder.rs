@@ -58,7 +58,7 @@ impl Decoder {
         let device = Device::flex();
         Self {
             words: EmbeddingConfig::new(50, WIDTH).init(&device),
-            rotary: RotaryEncodingConfig::new(64, WIDTH).init(&device),
+            rotary: RotaryEncodingConfig::new(400, WIDTH).init(&device),
             blocks: (0..2).map(|_| Block::new(&device)).collect(),
             norm: RmsNormConfig::new(WIDTH).init(&device),
             head: LinearConfig::new(WIDTH, 50).with_bias(false).init(&device),

@@ -21,7 +21,7 @@ struct Classifier {
 impl Classifier {
     fn new() -> Self {
         let device = Device::flex();
-        let positions = PositionalEncodingConfig::new(24).with_max_sequence_size(64);
+        let positions = PositionalEncodingConfig::new(24).with_max_sequence_size(400);
         Self {
             words: EmbeddingConfig::new(100, 24).init(&device),
             positions: positions.init(&device),

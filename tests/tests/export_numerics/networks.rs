@@ -142,6 +142,44 @@ fn fully_convolutional_networks_take_any_image() {
     });
 }
 
+/// Five halvings, and channels weighted by what their average says.
+#[derive(Module, Debug)]
+struct Squeeze {
+    halvings: Vec<Conv2d>,
+    average: AdaptiveAvgPool2d,
+    weights: Conv2d,
+}
+
+impl Squeeze {
+    fn new(device: &Device) -> Self {
+        let halving = |from| {
+            let around = PaddingConfig2d::Explicit(1, 1, 1, 1);
+            let config = Conv2dConfig::new([from, 8], [3, 3]).with_stride([2, 2]);
+            config.with_padding(around).init(device)
+        };
+        Self {
+            halvings: [3, 8, 8, 8, 8].into_iter().map(halving).collect(),
+            average: AdaptiveAvgPool2dConfig::new([1, 1]).init(),
+            weights: Conv2dConfig::new([8, 8], [1, 1]).init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let halvings = self.halvings.iter();
+        let x = halvings.fold(x, |x, conv| activation::relu(conv.forward(x)));
+        let weights = self.weights.forward(self.average.forward(x.clone()));
+        x * activation::sigmoid(weights)
+    }
+}
+
+#[test]
+fn sizes_that_small_images_round_to_one_are_not_taken_for_one() {
+    let network = Squeeze::new(&Device::flex());
+    let images = |n: usize| normal([n, 3, 20 * n + 30, 224]);
+    let dims = dims!["batch", 3, "height", "width"];
+    case("squeeze and excitation").module(dims, &network, images, Squeeze::forward);
+}
+
 #[test]
 fn a_model_that_answers_otherwise_than_the_module_is_found() {
     let network = trained(Network::new(&Device::flex()));

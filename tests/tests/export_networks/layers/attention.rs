@@ -26,7 +26,7 @@ pub fn layers() -> Vec<Case<'static>> {
     let device = Device::flex();
     let dims = || dims!["n", "t", 12];
     let two = [dims!["n", "t", 12], dims!["n", "s", 12]];
-    let positions = PositionalEncodingConfig::new(12).with_max_sequence_size(64);
+    let positions = PositionalEncodingConfig::new(12).with_max_sequence_size(400);
     vec![
         layer(
             "MultiHeadAttention",
@@ -80,7 +80,7 @@ pub fn layers() -> Vec<Case<'static>> {
         layer(
             "RotaryEncoding",
             dims!["n", 2, "t", 6],
-            RotaryEncodingConfig::new(64, 6).init(&device),
+            RotaryEncodingConfig::new(400, 6).init(&device),
             |n| normal([n, 2, n + 8, 6]),
             |layer, x: Tensor<4>| layer.forward(x),
         ),
