@@ -9,7 +9,7 @@ use crate::graph::ValueId;
 use crate::node::Node;
 
 /// ONNX has one kind of boolean, so Burn's storage is of no concern.
-const BOOL: DType = DType::Bool(BoolStore::Native);
+pub(super) const BOOL: DType = DType::Bool(BoolStore::Native);
 
 pub(super) fn lower(cx: &mut Context, op: &FloatOperationIr) -> Lowered {
     use FloatOperationIr as F;
@@ -74,11 +74,21 @@ fn is_inf(cx: &mut Context, op: &UnaryOpIr) -> Lowered {
     cx.apply_to("IsInf", [x], &op.out)
 }
 
-/// `log(1 + x)`
+/// `log(u) · x / (u - 1)` with `u = 1 + x`, which gives back what rounding took
+/// from `x` (Kahan); `x` where that was all of it, and `log(u)` where `u = x`, even
+/// if infinite.
 fn log1p(cx: &mut Context, op: &UnaryOpIr) -> Lowered {
-    let one = cx.number(1.0, op.input.dtype);
-    let sum = cx.apply("Add", [(&op.input).into(), one]);
-    cx.apply_to("Log", [sum], &op.out)
+    let (x, dtype) = (ValueId::from(&op.input), op.input.dtype);
+    let one = cx.number(1.0, dtype);
+    let sum = cx.apply("Add", [x, one]);
+    let log = cx.apply("Log", [sum]);
+    let rounded = cx.apply("Sub", [sum, one]);
+    let ratio = cx.apply("Div", [x, rounded]);
+    let is_large = cx.compute(Node::new("Equal").inputs([sum, x]), BOOL);
+    let ratio = cx.compute(Node::new("Where").inputs([is_large, one, ratio]), dtype);
+    let product = cx.apply("Mul", [log, ratio]);
+    let is_tiny = cx.compute(Node::new("Equal").inputs([sum, one]), BOOL);
+    cx.apply_to("Where", [is_tiny, x, product], &op.out)
 }
 
 /// `sign(x) · ⌊|x|⌋`

@@ -7,7 +7,7 @@ use burn::backend::ir::{
 
 use super::base::constant_of_shape;
 use super::context::{Context, Lowered, refuse};
-use super::float::RANDOM;
+use super::float::{BOOL, RANDOM};
 use super::reduce;
 use crate::graph::ValueId;
 use crate::node::Node;
@@ -97,16 +97,22 @@ fn scalar(cx: &mut Context, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
     cx.apply_to(op_type, [(&op.lhs).into(), operand], &op.out)
 }
 
-/// `x - y ⌊x / y⌋`: the result has the divisor's sign, as `Mod` does for
-/// integers.
+/// The result has the divisor's sign, as `Mod` has it for integers. For floats, `r`
+/// has the dividend's, and `r + y` is taken where `sign(r) · sign(y) < 0`.
+///
+/// `x - y ⌊x / y⌋` would not do: the quotient is rounded.
 fn remainder(cx: &mut Context, lhs: &TensorIr, rhs: ValueId, out: &TensorIr) -> Lowered {
+    let node = Node::new("Mod").inputs([lhs.into(), rhs]);
     if !lhs.dtype.is_float() {
-        return cx.apply_to("Mod", [lhs.into(), rhs], out);
+        return cx.push(node.output(out));
     }
-    let quotient = cx.apply("Div", [lhs.into(), rhs]);
-    let floor = cx.apply("Floor", [quotient]);
-    let multiple = cx.apply("Mul", [rhs, floor]);
-    cx.apply_to("Sub", [lhs.into(), multiple], out)
+    let rest = cx.compute(node.attr("fmod", 1i64), lhs.dtype);
+    let zero = cx.number(0.0, lhs.dtype);
+    let signs = [rest, rhs].map(|value| cx.apply("Sign", [value]));
+    let product = cx.apply("Mul", signs);
+    let differ = cx.compute(Node::new("Less").inputs([product, zero]), BOOL);
+    let moved = cx.apply("Add", [rest, rhs]);
+    cx.apply_to("Where", [differ, moved, rest], out)
 }
 
 fn full(cx: &mut Context, op: &FullOpIr) -> Lowered {

@@ -3,14 +3,18 @@
 use burn::backend::ir::{
     GridSample2dOpIr, GridSamplePaddingModeIr, InterpolateModeIr, InterpolateOpIr,
 };
+use burn::tensor::DType;
 
-use super::context::{Context, Lowered, refuse};
-use crate::extent::Extent;
+use super::context::{Context, Lowered, Refusal, refuse};
+use crate::extent::{Extent, reduced};
 use crate::graph::ValueId;
 use crate::node::Node;
 
 /// To a size, along the last two axes.
 pub(super) fn interpolate(cx: &mut Context, op: &InterpolateOpIr) -> Lowered {
+    if matches!(op.options.mode, InterpolateModeIr::Nearest) && !is_exact(cx, op) {
+        return gather_nearest(cx, op);
+    }
     let node = Node::new("Resize").input(&op.x);
     let sizes = target(cx, op)?;
     let node = node
@@ -41,6 +45,53 @@ pub(super) fn interpolate(cx: &mut Context, op: &InterpolateOpIr) -> Lowered {
     cx.push(node)
 }
 
+/// Whether `Resize` takes the same elements as Burn in any precision: its
+/// `⌊o / (to / from)⌋` with a ratio that is exact in binary and the same for all
+/// sizes, and Burn's `⌊o · (from / to)⌋` without a rounding that shows.
+fn is_exact(cx: &Context, op: &InterpolateOpIr) -> bool {
+    let (from, to) = (cx.shape(&op.x), cx.shape(&op.out));
+    (2..4).all(|axis| {
+        let mut sizes = from[axis].seen().iter().zip(to[axis].seen());
+        let ratio = reduced(to[axis].in_capture(0), from[axis].in_capture(0));
+        let is_binary = (ratio.1 as u64).is_power_of_two();
+        is_binary
+            && sizes.all(|(from, to)| {
+                let exact = (0..*to).map(|at| at * from / to);
+                reduced(*to, *from) == ratio && exact.eq(nearest(*from, *to))
+            })
+    })
+}
+
+/// The position that Burn takes for each of `to` positions.
+fn nearest(from: i64, to: i64) -> impl Iterator<Item = i64> {
+    let ratio = from as f64 / to as f64;
+    (0..to).map(move |at| (at as f64 * ratio) as i64)
+}
+
+/// Gathers rows and columns at the positions that Burn takes.
+fn gather_nearest(cx: &mut Context, op: &InterpolateOpIr) -> Lowered {
+    let (from, to) = (cx.shape(&op.x), cx.shape(&op.out));
+    let mut value = ValueId::from(&op.x);
+    for axis in (2..4).filter(|axis| from[*axis] != to[*axis]) {
+        let positions = nearest_positions(cx, &from[axis], &to[axis])?;
+        let gather = Node::new("Gather").inputs([value, positions]);
+        value = cx.compute(gather.attr("axis", axis), op.x.dtype);
+    }
+    cx.rename(value, &op.out)
+}
+
+/// As [`nearest`]: a constant, or computed in f64 as there.
+fn nearest_positions(cx: &mut Context, from: &Extent, to: &Extent) -> Result<ValueId, Refusal> {
+    if let (Some(from), Some(to)) = (from.fixed(), to.fixed()) {
+        return Ok(cx.integers(&nearest(from, to).collect::<Vec<_>>()));
+    }
+    let [positions, from, to] = [cx.positions(to)?, cx.extent(from)?, cx.extent(to)?];
+    let [positions, from, to] = [positions, from, to].map(|value| cx.cast(value, DType::F64));
+    let ratio = cx.apply("Div", [from, to]);
+    let places = cx.apply("Mul", [positions, ratio]);
+    Ok(cx.cast(places, DType::I64))
+}
+
 fn corners(op: &InterpolateOpIr) -> &'static str {
     if op.options.align_corners {
         "align_corners"
@@ -50,7 +101,7 @@ fn corners(op: &InterpolateOpIr) -> &'static str {
 }
 
 /// All four sizes: opsets before 18 take no axes.
-fn target(cx: &mut Context, op: &InterpolateOpIr) -> Result<ValueId, super::Refusal> {
+fn target(cx: &mut Context, op: &InterpolateOpIr) -> Result<ValueId, Refusal> {
     let sizes: Vec<Extent> = cx.shape(&op.out);
     cx.extents(&sizes)
 }

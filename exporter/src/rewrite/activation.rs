@@ -45,13 +45,12 @@ pub(super) fn softplus(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
     }
     let x = input(node, 1)?;
     let large = editor.operand(node, 0, "Greater")?;
-    let log = editor.sole_operand(node, 2, "Log")?;
-    let sum = editor.operand(&log, 0, "Add")?;
-    let exp = editor.operand(&sum, 0, "Exp")?;
+    let log = editor.sole_operand(node, 2, "Where")?;
+    let exp = editor.operand(&log, 1, "Exp")?;
     let bounded = editor.operand(&exp, 0, "Where")?;
     let fits = input(&large, 0) == Some(x)
         && editor.is_near(&large, 1, SOFTPLUS_THRESHOLD)
-        && editor.is_near(&sum, 1, 1.0)
+        && log.origin == "Log1p"
         && bounded.inputs[0] == node.inputs[0]
         && editor.is_near(&bounded, 1, SOFTPLUS_THRESHOLD)
         && input(&bounded, 2) == Some(x);

@@ -2,7 +2,7 @@
 //! others or that have special values.
 
 use burn::nn::Relu;
-use burn::tensor::{Bool, Tensor, activation};
+use burn::tensor::{Bool, Device, Tensor, activation};
 use exporter::{Exporter, dims};
 use tests::export::{case, normal, uniform};
 
@@ -27,6 +27,65 @@ fn composed_functions_match_burn() {
     unary("square", |x| x.square());
     unary("scalars", |x| (x + 1.5 - 0.3) * 2.0 / 3.0);
     unary("fmod", |x| x.fmod_scalar(1.5));
+}
+
+/// Checks a function of numbers of these in particular.
+fn at<const N: usize>(name: &str, numbers: [f32; N], forward: fn(Tensor<2>) -> Tensor<2>) {
+    let inputs = |n| {
+        let row = Tensor::<1>::from_floats(numbers, &Device::flex());
+        row.unsqueeze::<2>().repeat_dim(0, n)
+    };
+    case(name).of(dims!["n", N], inputs, forward);
+}
+
+#[test]
+fn remainders_are_not_rounded() {
+    let (zero, infinite) = (0.0, f32::INFINITY);
+    let numbers = [
+        1.0,
+        0.7,
+        2.0,
+        -3.0,
+        1e8,
+        zero,
+        -zero,
+        1e-20,
+        -1e-20,
+        infinite,
+        f32::NAN,
+    ];
+    at("by 0.1", numbers, |x| x.remainder_scalar(0.1));
+    at("by 3", numbers, |x| x.remainder_scalar(3.0));
+    at("by -3", numbers, |x| x.remainder_scalar(-3.0));
+    at("by 0", numbers, |x| x.remainder_scalar(0.0));
+    at("by infinity", numbers, |x| {
+        x.remainder_scalar(f32::INFINITY)
+    });
+    at("by -infinity", numbers, |x| {
+        x.remainder_scalar(f32::NEG_INFINITY)
+    });
+}
+
+#[test]
+fn logarithms_near_1_are_not_rounded() {
+    let tiny = [0.0, 1e-8, -1e-8, 1e-6, -1e-6, 3e-5, -3e-5];
+    at("tiny", tiny, |x| x.log1p() * 1e6);
+    let others = [
+        1e-3,
+        -0.5,
+        -1.0,
+        -2.0,
+        7.0,
+        1e9,
+        f32::MAX,
+        f32::INFINITY,
+        f32::NAN,
+    ];
+    at("others", others, Tensor::log1p);
+    at("-infinity", [f32::NEG_INFINITY, 1.0], Tensor::log1p);
+    at("softplus", [-30.0, -18.0, -9.0], |x| {
+        activation::softplus(x, 2.0) * 1e6
+    });
 }
 
 #[test]

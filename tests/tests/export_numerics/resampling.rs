@@ -2,8 +2,10 @@
 
 use burn::nn::Relu;
 use burn::nn::interpolate::{Interpolate1dConfig, Interpolate2dConfig, InterpolateMode};
-use burn::tensor::Tensor;
-use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode as GridMode};
+use burn::tensor::ops::{
+    GridSampleOptions, GridSamplePaddingMode, InterpolateMode as GridMode, InterpolateOptions,
+};
+use burn::tensor::{Tensor, module};
 use exporter::{Exporter, dims};
 
 use tests::export::{case, normal, uniform};
@@ -44,6 +46,23 @@ fn interpolation_takes_any_image() {
     let inputs = |n: usize| normal([n, 2, 8 + n, 6]);
     let dims = dims!["n", 2, "height", "width"];
     case("twice as large").module(dims, &layer, inputs, |layer, x| layer.forward(x));
+}
+
+#[test]
+fn nearest_elements_are_those_of_burn() {
+    let nearest = |options: InterpolateOptions| move |x| module::interpolate(x, options.clone());
+    let options = || InterpolateOptions::new(GridMode::Nearest);
+    let inputs = |n| normal([n, 2, 28, 3]);
+    for size in [[4, 3], [14, 147], [42, 6], [27, 2]] {
+        let forward = nearest(options().with_output_size(size));
+        case(format!("to {size:?}")).of(dims!["n", 2, 28, 3], inputs, forward);
+    }
+    let inputs = |n: usize| normal([n, 2, 27 + n, n + 2]);
+    let dims = || dims!["n", 2, "height", "width"];
+    let forward = nearest(options().with_output_size([4, 30]));
+    case("any image to a size").of(dims(), inputs, forward);
+    let forward = nearest(options().with_scale_factor([3.0, 49.0]));
+    case("any image by a factor").of(dims(), inputs, forward);
 }
 
 #[test]

@@ -53,7 +53,12 @@ fn functions() -> Vec<Row> {
     vec![
         unary("Exp", "Exp", ALL, Tensor::exp),
         unary("Log", "Log", POSITIVE, Tensor::log),
-        unary("Log1p", "Add Log", UNIT, Tensor::log1p),
+        unary(
+            "Log1p",
+            "Add Log Sub Div Equal Where Mul Equal Where",
+            UNIT,
+            Tensor::log1p,
+        ),
         unary("Erf", "Erf", ALL, Tensor::erf),
         unary("PowfScalar", "Pow", POSITIVE, |x| x.powf_scalar(1.7)),
         unary("Sqrt", "Sqrt", POSITIVE, Tensor::sqrt),

@@ -223,7 +223,11 @@ fn others() -> Vec<Row> {
             let options = InterpolateOptions::new(InterpolateMode::Bilinear);
             module::interpolate(x, options.with_scale_factor([2.0, 2.0]))
         }),
-        start("CtcLoss", "371 nodes")
+        image("Interpolate", "Gather Gather", |x| {
+            let options = InterpolateOptions::new(InterpolateMode::Nearest);
+            module::interpolate(x, options.with_output_size([4, 5]))
+        }),
+        start("CtcLoss", "476 nodes")
             .with(
                 &[dims![8, "n", 5], dims!["n", 3]],
                 1,

@@ -66,10 +66,14 @@ fn arithmetic() -> Vec<[Row; 2]> {
         numbers!(start("MulScalar", "Mul"), |x| x * 3),
         pairs!(start("Div", "Div"), |x, y| x / y),
         numbers!(start("DivScalar", "Div"), |x| x / 3),
-        pairs!(start("Rem", "Div Floor Mul Sub | Mod"), |x, y| x
-            .remainder(y)),
-        numbers!(start("RemScalar", "Div Floor Mul Sub | Mod"), |x| x
-            .remainder_scalar(3)),
+        pairs!(
+            start("Rem", "Mod Sign Sign Mul Less Add Where | Mod"),
+            |x, y| x.remainder(y)
+        ),
+        numbers!(
+            start("RemScalar", "Mod Sign Sign Mul Less Add Where | Mod"),
+            |x| x.remainder_scalar(3)
+        ),
         numbers!(start("PowiScalar", "Pow"), |x| x.powi_scalar(3)),
         numbers!(start("Abs", "Abs"), |x| x.abs()),
         numbers!(start("Neg", "Neg"), |x| x.neg()),

@@ -113,7 +113,7 @@ pub fn refused(family: &'static str, operation: &'static str, reason: &'static s
 
 impl Start {
     /// For tensors of this kind, in all its element types: the nodes may differ
-    /// by kind, as in `Div Floor Mul Sub | Mod`.
+    /// by kind, as in `Mod Sign Sign Mul Less Add Where | Mod`.
     pub fn kind(self, kind: Kind) -> Self {
         let alternatives: Vec<&'static str> = self.nodes.split(" | ").collect();
         let nodes = alternatives.get(kind as usize).or(alternatives.last());
