@@ -4,6 +4,7 @@ use burn::backend::ir::{AttentionOpIr, ScalarIr};
 use burn::tensor::{BoolStore, DType};
 
 use super::context::{Context, Lowered, Refusal};
+use crate::extent::Extent;
 use crate::graph::ValueId;
 use crate::node::Node;
 
@@ -42,7 +43,10 @@ pub(super) fn attention(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
     }
     let softmax = Node::new("Softmax").input(scores).attr("axis", -1i64);
     let mut weights = cx.compute(softmax, dtype);
-    if op.mask.is_some() || op.attn_bias.is_some() {
+    // The first queries see no key where there are more of them than keys.
+    let more_queries = ahead(cx, op).fixed().is_none_or(|ahead| ahead < 0);
+    let first_see_none = op.options.is_causal && more_queries;
+    if op.mask.is_some() || op.attn_bias.is_some() || first_see_none {
         weights = zero_where_nan(cx, weights, dtype);
     }
     cx.apply_to("MatMul", [weights, (&op.value).into()], &op.out)
@@ -50,11 +54,18 @@ pub(super) fn attention(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
 
 /// Whether ONNX's operator gives the same. With a mask or a bias, rows without
 /// any allowed position differ; its causal mask lets the first query stand at
-/// the first key, and comes before the cap in some of its versions.
+/// the first key, and comes before the cap in some of its versions. ONNX Runtime
+/// takes no scale but a positive one.
 fn is_native(cx: &Context, op: &AttentionOpIr) -> bool {
-    let same_length = cx.shape(&op.query)[2] == cx.shape(&op.key)[2];
+    let (same_length, scale) = (ahead(cx, op).is(0), op.options.scale);
     let causal = !op.options.is_causal || (same_length && op.options.softcap.is_none());
-    op.mask.is_none() && op.attn_bias.is_none() && causal
+    let scale = scale.is_none_or(|scale| scale.elem::<f64>() > 0.0);
+    op.mask.is_none() && op.attn_bias.is_none() && causal && scale
+}
+
+/// How many keys more than queries there are.
+fn ahead(cx: &Context, op: &AttentionOpIr) -> Extent {
+    cx.shape(&op.key)[2].minus(&cx.shape(&op.query)[2])
 }
 
 fn native(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
@@ -94,7 +105,7 @@ fn hide(cx: &mut Context, scores: ValueId, mask: ValueId, dtype: DType) -> Value
 /// stands at the last key.
 fn future(cx: &mut Context, op: &AttentionOpIr) -> Result<ValueId, Refusal> {
     let (queries, keys) = (cx.shape(&op.query)[2].clone(), cx.shape(&op.key)[2].clone());
-    let ahead = cx.extent(&keys.minus(&queries))?;
+    let ahead = cx.extent(&ahead(cx, op))?;
     let query = cx.positions(&queries)?;
     let query = cx.apply("Add", [query, ahead]);
     let column = cx.integers(&[-1, 1]);

@@ -42,7 +42,8 @@ pub(super) fn scaled_dot_products(editor: &mut Editor, node: &Node) -> Option<Ve
     Some(vec![transpose, attention])
 }
 
-/// `Q Kᵀ` and what it is multiplied by.
+/// `Q Kᵀ` and what it is multiplied by, which ONNX Runtime takes only where it is
+/// positive.
 fn scaled_product(editor: &Editor, softmax: &Node) -> Option<(Node, f64)> {
     let scaled = editor
         .sole_operand(softmax, 0, "Div")
@@ -53,7 +54,8 @@ fn scaled_product(editor: &Editor, softmax: &Node) -> Option<(Node, f64)> {
     } else {
         factor
     };
-    Some((editor.sole_operand(&scaled, 0, "MatMul")?, scale))
+    let product = editor.sole_operand(&scaled, 0, "MatMul")?;
+    (scale > 0.0).then_some((product, scale))
 }
 
 /// Heads that are split from [batch, positions, heads · size] and joined again:
