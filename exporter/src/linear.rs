@@ -100,6 +100,7 @@ impl Fold {
         let rank = x.num_dims();
         let restores = rank == out.num_dims()
             && rank > 2
+            && linear.x.shape.num_dims() == 2
             && x[..rank - 1] == out[..rank - 1]
             && x[rank - 1] == linear.x.shape[1]
             && self.uses.get(&outer.input.id) == Some(&1);

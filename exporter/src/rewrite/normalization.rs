@@ -157,6 +157,12 @@ fn flattened(editor: &mut Editor, constant: ValueId) -> Option<ValueId> {
     Some(editor.constant(elements, vec![count], dtype, name))
 }
 
+/// Sizes of 1, and `width` at last.
+fn is_row(shape: &[usize], width: usize) -> bool {
+    let (last, leading) = shape.split_last().unwrap_or((&1, &[]));
+    *last == width && leading.iter().all(|size| *size == 1)
+}
+
 /// `γ x / √(mean(x²) + ε)` over the last axis.
 pub(super) fn rms_norm(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
     if node.op_type != "Mul" || !editor.has(RMS_NORM) {
@@ -173,7 +179,7 @@ pub(super) fn rms_norm(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
     let gamma = input(node, 1)?;
     let fits = square.inputs == [Some(x), Some(x)]
         && editor.axes(&mean) == Some(vec![rank as i64 - 1])
-        && editor.floats(Some(gamma))?.len() == width;
+        && is_row(editor.value(gamma).data.as_ref()?.shape(), width);
     let epsilon = editor.scalar(&sum, 1).filter(|_| fits)?;
     let scale = flattened(editor, gamma)?;
     let norm = Node::new("RMSNormalization").inputs([x, scale]);

@@ -107,6 +107,28 @@ fn linear_layers_match_burn_at_every_rank_and_batch() {
 }
 
 #[test]
+fn a_reshape_after_a_linear_layer_is_not_its_own() {
+    let layer = LinearConfig::new(64, 64).init(&Device::flex());
+    let inputs = |n| normal([n, 8, 8, 8]);
+    case("linear").module(dims!["n", 8, 8, 8], &layer, inputs, |layer, x| {
+        let shape = x.dims();
+        layer.forward(x.flatten::<3>(2, 3)).reshape(shape)
+    });
+}
+
+#[test]
+fn only_a_gain_of_the_last_axis_belongs_to_a_normalization() {
+    for gain in [[1, 1, 4], [1, 4, 1]] {
+        let inputs = |n| normal([n, 4, 4]);
+        case(format!("{gain:?}")).of(dims!["n", 4, 4], inputs, |x: Tensor<3>| {
+            let numbers = Tensor::<1>::from_floats([0.5, 1.0, 2.0, 3.0], &x.device());
+            let mean = x.clone().square().mean_dim(2);
+            x / (mean + 1e-5).sqrt() * numbers.reshape(gain)
+        });
+    }
+}
+
+#[test]
 fn embeddings_match_burn() {
     let layer = EmbeddingConfig::new(20, 6).init(&Device::flex());
     let exporter = Exporter::new().input("ids", dims!["n", "t"]).output("y");
