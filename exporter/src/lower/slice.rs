@@ -60,10 +60,12 @@ fn onnx_range(cx: &Context, axis: usize, range: &RangeExtent, size: &Extent) -> 
         )
     } else {
         let one = cx.constant_extent(1);
-        let end = if range.start.is(0) {
-            cx.constant_extent(i64::MIN)
-        } else {
-            range.start.minus(&one)
+        // An end of -1 would be read as the last element: a start that moves, and
+        // may come to 0, is counted from the end.
+        let end = match range.start.fixed() {
+            Some(0) => cx.constant_extent(i64::MIN),
+            Some(_) => range.start.minus(&one),
+            None => range.start.minus(size).minus(&one),
         };
         let start = from_either_end(&range.end.minus(&one), size);
         (start, end)

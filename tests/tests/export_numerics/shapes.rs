@@ -134,6 +134,21 @@ fn slices_match_burn() {
         let value = x.clone().slice(s![.., .., .., 0..3]) * 2.0;
         x.slice_assign(s![.., .., .., 1..4;-1], value)
     });
+    case("reversed end of the batch")
+        .at(&[2, 4, 9])
+        .of(dims4(), inputs, |x| {
+            let n = x.dims()[0];
+            x.slice(s![n - 2..n;-1])
+        });
+    of4("reversed, from a start that may be 0", |x| {
+        let n = x.dims()[0];
+        Tensor::cat(vec![x.clone(), x * 2.0], 0).slice(s![n - 1..2 * n;-1])
+    });
+    case("at most 20").of(
+        dims!["n", "t", 12],
+        |n| normal([n, 6 * n + 8, 12]),
+        |x: Tensor<3>| x.slice(s![.., ..20]),
+    );
     of4("fill", |x| x.slice_fill(s![.., 1..2], 4.0));
 }
 
