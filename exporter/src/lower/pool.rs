@@ -58,13 +58,19 @@ impl Window<'_> {
             .map(|(from, to)| Some((from.fixed()?, to.fixed()?)))
             .collect();
         let Some(sizes) = fixed else {
-            return self.symbolic_ends(cx);
+            return self.open_ends(cx);
         };
         let rest: Vec<i64> = sizes
             .iter()
             .enumerate()
             .map(|(axis, (from, to))| self.rest(axis, *from, *to))
             .collect();
+        // ONNX allows no padding of a whole kernel, but where it is dilated, a
+        // window may reach as far.
+        let too_far = |axis: usize| rest[axis] >= self.kernel[axis] as i64;
+        if (0..rest.len()).any(too_far) {
+            return self.open_ends(cx);
+        }
         let cut_off = |axis: usize| rest[axis] > self.padding[axis] as i64;
         let ceil_mode = counts_padding && (0..rest.len()).any(cut_off);
         let ends = rest.iter().enumerate().map(|(axis, rest)| {
@@ -88,7 +94,8 @@ impl Window<'_> {
         (to - 1) * stride + reach - from - self.padding[axis] as i64
     }
 
-    fn symbolic_ends(&self, cx: &Context) -> Result<(Vec<(usize, usize)>, bool), Refusal> {
+    /// As [`Self::ends`], where a last window that is cut off stays so.
+    fn open_ends(&self, cx: &Context) -> Result<(Vec<(usize, usize)>, bool), Refusal> {
         if self.padding.iter().all(|padding| *padding == 0) {
             return Ok((symmetric(self.padding), true));
         }

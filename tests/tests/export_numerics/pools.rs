@@ -45,6 +45,18 @@ fn max_pools_match_burn() {
         .with_dilation([2, 2])
         .init();
     case("dilated").module(image(), &dilated, images, |pool, x| pool.forward(x));
+    for (padding, since) in [(0, 16), (1, 22)] {
+        let around = PaddingConfig2d::Explicit(padding, padding, padding, padding);
+        let far = MaxPool2dConfig::new([2, 2])
+            .with_strides([4, 4])
+            .with_dilation([3, 3])
+            .with_padding(around)
+            .with_ceil_mode(true)
+            .init();
+        let inputs = |n| normal([n, 2, 5, 5]);
+        let case = case(format!("a window far beyond, padding {padding}")).since(since);
+        case.module(dims!["n", 2, 5, 5], &far, inputs, |pool, x| pool.forward(x));
+    }
     let same = MaxPool2dConfig::new([3, 2]).with_strides([1, 1]);
     let same = same.with_padding(PaddingConfig2d::Same).init();
     case("same").module(image(), &same, images, |pool, x| pool.forward(x));

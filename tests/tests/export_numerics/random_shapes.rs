@@ -91,10 +91,12 @@ proptest! {
         kernel in two(2..4),
         stride in two(1..4),
         padding in two(0..2),
+        dilation in two(1..3),
         ceil in any::<bool>(),
     ) {
         holds([0, 2, height, width], |x| {
             let options = MaxPoolOptions::new(kernel).with_stride(stride);
+            let options = options.with_dilation(dilation);
             module::max_pool2d(x, options.with_padding(padding).with_ceil_mode(ceil))
         })?;
     }
