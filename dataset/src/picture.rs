@@ -48,6 +48,9 @@ pub enum PictureProblem {
         MAX_DECODED >> 20
     )]
     Dimensions,
+    /// There are several pictures, one after the other.
+    #[error("animated: save one of its pictures by itself")]
+    Animated,
     /// The picture is divided into parts with too many Huffman codes, each of which
     /// takes memory.
     #[error("too many codes: at most {} groups of them are read", webp::MAX_GROUPS)]

@@ -15,6 +15,8 @@ pub(crate) const MAX_GROUPS: u32 = 3072;
 const LENGTHS: [usize; 19] = [
     17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
 ];
+/// In the flags of an extended file.
+const ANIMATED: u8 = 0b10;
 /// Symbols for green from here on are lengths of what is copied,
 const COPIES: u16 = 256;
 /// and from here on places in the cache of colours.
@@ -27,14 +29,19 @@ const SYMBOLS: [usize; 4] = [256, 256, 256, 40];
 ///
 /// # Errors
 ///
-/// When its EXIF block is cut short, or it has more codes than are read.
+/// When it is animated, its EXIF block is cut short, or it has more codes than are read.
 pub(crate) fn check(file: &[u8], size: (u32, u32)) -> Result<(), PictureProblem> {
     let chunks = file.get(12..).unwrap_or_default();
+    // The decoder takes frames for as large as the animation says.
+    let features = Chunk::first(chunks, b"VP8X").map(|features| features.content);
+    if features.is_some_and(|flags| flags.first().is_some_and(|flags| flags & ANIMATED != 0)) {
+        return Err(PictureProblem::Animated);
+    }
     // The decoder takes memory for it before it is read.
     if Chunk::first(chunks, b"EXIF").is_some_and(|exif| exif.is_cut) {
         return Err(PictureProblem::Truncated);
     }
-    match groups(chunks, size).max(frame_groups(chunks)) {
+    match groups(chunks, size) {
         Some(groups) if groups > MAX_GROUPS => Err(PictureProblem::Codes),
         _ => Ok(()),
     }
@@ -61,14 +68,6 @@ impl<'a> Chunk<'a> {
             chunks = rest.get(length.saturating_add(length % 2)..)?;
         }
     }
-}
-
-/// The groups of codes in the first frame of an animation.
-fn frame_groups(chunks: &[u8]) -> Option<u32> {
-    let frame = Chunk::first(chunks, b"ANMF")?.content;
-    let mut header = Bits::of(frame);
-    let [_, _, width, height] = [(); 4].map(|()| header.take(24));
-    groups(frame.get(16..)?, (width? + 1, height? + 1))
 }
 
 /// The groups of codes in the pixels or the transparency of a picture of `size`,
@@ -321,20 +320,26 @@ mod tests {
     const SIZE: (u32, u32) = (64, 40);
 
     fn found(file: &[u8]) -> Option<u32> {
-        groups(&file[12..], SIZE).max(frame_groups(&file[12..]))
+        groups(&file[12..], SIZE)
     }
 
     #[test]
     fn groups_are_those_that_libwebp_wrote() {
-        for file in [BLOCKS, PALETTE, TRANSPARENT, ANIMATED] {
+        for file in [BLOCKS, PALETTE, TRANSPARENT] {
             assert_eq!(found(file), Some(2));
             assert!(picture::decode(file).is_ok());
         }
     }
 
     #[test]
+    fn animations_are_refused() {
+        let error = picture::decode(ANIMATED).unwrap_err();
+        assert!(matches!(error, PictureProblem::Animated), "{error}");
+    }
+
+    #[test]
     fn what_is_damaged_is_left_to_the_decoder() {
-        for file in [BLOCKS, PALETTE, TRANSPARENT, ANIMATED] {
+        for file in [BLOCKS, PALETTE, TRANSPARENT] {
             for at in 0..file.len() {
                 assert!(check(&file[..at], SIZE).is_ok());
                 for bit in 0..8 {
@@ -374,14 +379,12 @@ mod tests {
     #[test]
     fn too_many_groups_are_refused_wherever_they_are() {
         let header = [(0x2f, 8), (63, 14), (39, 14), (0, 4)];
-        let frame = bits(&[(0, 24), (0, 24), (63, 24), (39, 24), (0, 32)]);
         let start = b"RIFF\0\0\0\0WEBP";
         for (group, refused) in [(MAX_GROUPS - 1, false), (MAX_GROUPS, true), (0xffff, true)] {
             let numbered = numbered(group);
             let pixels = chunk(b"VP8L", &bits(&[&header[..], &numbered].concat()));
             let alpha = chunk(b"ALPH", &bits(&[&[(1, 8)], &numbered[..]].concat()));
-            let animated = chunk(b"ANMF", &[&frame[..], &pixels].concat());
-            for content in [pixels, alpha, animated] {
+            for content in [pixels, alpha] {
                 let result = check(&[&start[..], &content].concat(), SIZE);
                 assert_eq!(matches!(result, Err(PictureProblem::Codes)), refused);
             }
