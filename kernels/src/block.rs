@@ -45,8 +45,9 @@ impl Default for Conv2dBlock {
 /// [`crate::set_enabled`] turned it off. Elsewhere (other devices, gradient checkpointing, graph
 /// capture, other float types than `f32`) it is Burn's separate operations.
 ///
-/// NaN and infinities spread as through Burn's operations, with one exception: what an infinite or
-/// NaN weight makes of the zeros of the padding is unspecified, as Burn's own ways differ in it.
+/// NaN and infinities spread as through Burn's operations, but for what an infinite or
+/// NaN weight or gradient makes of the zeros of the padding, as Burn's own ways differ in it, and
+/// but for values that only outputs see which the pooling leaves out: they reach no gradient.
 ///
 /// # Panics
 /// As [`conv2d`] and [`max_pool2d`] do: when the shapes don't fit.

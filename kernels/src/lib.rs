@@ -21,13 +21,14 @@
 //!   picked).
 //! - `fully_connected` computes a linear layer, `normalization` a batch normalisation, `pooling`
 //!   pooling by itself, `softmax` the loss.
-//! - `region` plans a convolution so that zero padding costs nothing; `tile` and `patch` are the
-//!   arithmetic, written once over `lanes` and compiled for each instruction set of `isa`.
+//! - `region` plans a convolution so that zero padding costs nothing but for few channels; `tile`
+//!   and `patch` are the arithmetic, written once over `lanes` and compiled for each instruction
+//!   set of `isa`.
 //! - `pool` finds the largest of each 2×2 window of a convolution; `update` steps the weights.
 //! - `pack` and `transpose` bring Burn's planes into pixels and back; `scratch` keeps buffers.
 //!
 //! This is the one crate that may use `unsafe`: for vector instructions behind checked slices, for
-//! aligned buffers and for one setting of the C library's allocator. `kernels/memcheck` and
+//! aligned buffers and for the settings of the C library's allocator. `kernels/memcheck` and
 //! `kernels/sanitize` run its tests under Valgrind and AddressSanitizer, `kernels/aarch64` those of
 //! NEON in an emulator.
 

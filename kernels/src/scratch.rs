@@ -1,7 +1,7 @@
 //! Memory that is kept from step to step.
 //!
 //! Each thread keeps the buffers that were dropped on it, the largest that were ever needed, and
-//! hands them out again, so that a training step asks for no scratch memory once it has run.
+//! hands them out again, so that a training step asks for no large scratch memory once it has run.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};

@@ -23,7 +23,9 @@ const MIN_TAPS: usize = 25;
 pub(crate) fn is_sparse(isa: Isa, g: &Geometry, saved: &Saved<'_>) -> bool {
     let finite = |values: &[f32]| all_below(isa, values, f32::INFINITY);
     let [height, width] = g.canvas();
-    let places = GROUP * height * width * g.in_channels;
+    let places = [height, width, g.in_channels]
+        .into_iter()
+        .fold(GROUP, usize::saturating_mul);
     g.pool
         && g.taps() >= MIN_TAPS
         && u32::try_from(places).is_ok()
