@@ -70,11 +70,15 @@ fn init_layer(operation: &Operation, device: &Device) -> Layer {
             kernel,
             stride,
             padding: [top, left, bottom, right],
+            dilation,
+            groups,
             bias,
         } => Layer::Conv2d(
             Conv2dConfig::new(*channels, *kernel)
                 .with_stride(*stride)
                 .with_padding(PaddingConfig2d::Explicit(*top, *left, *bottom, *right))
+                .with_dilation(*dilation)
+                .with_groups(*groups)
                 .with_bias(*bias)
                 .init(device),
         ),
@@ -303,10 +307,14 @@ mod tests {
     fn any_layer() -> impl Strategy<Value = LayerSpec> {
         let layer =
             prop_oneof![
-            (1..5usize, 1..6usize, 1..6usize, 1..4usize, any::<bool>(), 0..4usize).prop_map(
-                |(channels, height, width, stride, bias, padding)| format!(
+            (
+                1..5usize, 1..6usize, 1..6usize, 1..4usize, any::<bool>(), 0..4usize,
+                (1..3usize, 1..4usize)
+            ).prop_map(
+                |(channels, height, width, stride, bias, padding, (dilation, groups))| format!(
                     "conv2d: {{ channels: {channels}, kernel: [{height}, {width}], \
-                     stride: {stride}, bias: {bias}, padding: {} }}",
+                     stride: {stride}, bias: {bias}, padding: {}, dilation: [{dilation}, 1], \
+                     groups: {groups} }}",
                     ["same", "valid", "1", "[2, 0]"][padding]
                 )
             ),

@@ -79,6 +79,13 @@ pub struct Conv2d {
     /// Zeros around the input.
     #[serde(default)]
     pub padding: Padding,
+    /// Distance in pixels of the values under the kernel; by default 1: none is left out.
+    #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
+    pub dilation: Pair,
+    /// Groups of channels that see nothing of each other; by default 1. As many as come in
+    /// make a depthwise convolution.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub groups: usize,
     /// Whether a bias per channel is added.
     #[serde(default = "yes")]
     pub bias: bool,
@@ -95,9 +102,9 @@ pub struct BatchNorm {
 
 /// Settings of `leaky_relu`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct LeakyRelu {
-    /// Slope where x is negative; 0.01 by default.
+    /// Slope where x is negative.
     pub slope: f64,
 }
 
@@ -172,6 +179,10 @@ impl Pair {
     fn one() -> Self {
         Self([1, 1])
     }
+
+    fn is_one(&self) -> bool {
+        *self == Self::one()
+    }
 }
 
 /// Zeros around the input of a convolution.
@@ -189,6 +200,14 @@ pub enum Padding {
 
 fn yes() -> bool {
     true
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(value: &usize) -> bool {
+    *value == one()
 }
 
 /// Settings that may be written as their one main value.
@@ -280,6 +299,14 @@ impl<'de, T: Short + Deserialize<'de>> Visitor<'de> for ShortVisitor<T> {
             .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Float(value), &self))
     }
 
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        match (serde_saphyr::from_str(text), serde_saphyr::from_str(text)) {
+            (Ok(integer), _) => self.visit_u64(integer),
+            (_, Ok(float)) if f64::is_finite(float) => self.visit_f64(float),
+            _ => Err(E::invalid_type(serde::de::Unexpected::Str(text), &self)),
+        }
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map))
     }
@@ -313,6 +340,13 @@ impl<'de> Visitor<'de> for PairVisitor {
         }
     }
 
+    fn visit_str<E: Error>(self, text: &str) -> Result<Pair, E> {
+        match serde_saphyr::from_str(text) {
+            Ok(size) => self.visit_u64(size),
+            Err(_) => Err(E::invalid_type(serde::de::Unexpected::Str(text), &self)),
+        }
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Pair, A::Error> {
         let missing = || A::Error::invalid_length(2, &"height and width such as `[3, 5]`");
         let height = seq.next_element()?.ok_or_else(missing)?;
@@ -343,7 +377,10 @@ impl<'de> Visitor<'de> for PaddingVisitor {
         match text {
             "same" => Ok(Padding::Same),
             "valid" => Ok(Padding::Valid),
-            other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
+            other => match PairVisitor.visit_str::<E>(other) {
+                Ok(pixels) => Ok(Padding::Pixels(pixels)),
+                Err(_) => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
+            },
         }
     }
 
@@ -385,7 +422,8 @@ mod tests {
             ("avg_pool: 3", "avg_pool: { kernel: 3 }"),
             (
                 "conv2d: { channels: 4, kernel: 3 }",
-                "conv2d: { channels: 4, kernel: [3, 3], stride: 1, padding: valid, bias: true }",
+                "conv2d: { channels: 4, kernel: [3, 3], stride: 1, padding: valid, dilation: 1, \
+                 groups: 1, bias: true }",
             ),
             (
                 "conv2d: { channels: 4, kernel: 3, padding: 2 }",
@@ -393,6 +431,13 @@ mod tests {
             ),
             ("relu", "relu:"),
             ("batch_norm:", "batch_norm"),
+            ("linear: \"1_0\"", "linear: 10"),
+            ("dropout: \"0.50\"", "dropout: 0.5"),
+            ("max_pool: \"0x2\"", "max_pool: 2"),
+            (
+                "conv2d: { channels: 4, kernel: \"0x3\", padding: \"0x2\" }",
+                "conv2d: { channels: 4, kernel: 3, padding: 2 }",
+            ),
         ] {
             assert_eq!(layer(short), layer(long), "{short}");
         }

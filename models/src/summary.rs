@@ -118,8 +118,9 @@ fn own_cost(layer: &ResolvedLayer) -> Cost {
         Operation::Conv2d {
             channels: [input, _],
             kernel: [height, width],
+            groups,
             ..
-        } => (0, outputs * (input * height * width) as u64),
+        } => (0, outputs * (input / groups * height * width) as u64),
         Operation::Linear {
             features: [input, _],
             ..
@@ -246,6 +247,21 @@ mod tests {
             .unwrap();
         assert_eq!(block.cost.parameters, 4_672);
         assert_eq!(block.layers[0].name, "body.conv1");
+    }
+
+    /// Howard et al., 2017, section 3.1: 1 / channels + 1 / kernel² of the full convolution's
+    /// products, here 1/16 + 1/9 of 64·8·16·9.
+    #[test]
+    fn depthwise_separable_convolution_costs_what_its_paper_says() {
+        let layers = "[conv2d: { channels: 8, kernel: 3, padding: same, groups: 8, bias: false }, \
+                      conv2d: { channels: 16, kernel: 1, bias: false }]";
+        let spec: ModelSpec = serde_saphyr::from_str(&format!("layers: {layers}")).unwrap();
+        let cost = spec.resolve([8, 8, 8]).unwrap().summary().total;
+        assert_eq!(cost.parameters, 8 * 9 + 8 * 16);
+        assert_eq!(
+            cost.multiply_adds,
+            64 * 8 * 16 * 9 / 16 + 64 * 8 * 16 * 9 / 9
+        );
     }
 
     #[test]

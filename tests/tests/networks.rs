@@ -41,6 +41,27 @@ fn difference(network: &Network, [channels, height, width]: [usize; 3]) -> f32 {
 }
 
 #[test]
+fn grouped_and_dilated_convolutions_answer_in_onnx_runtime_as_in_burn() {
+    let spec: models::ModelSpec = serde_saphyr::from_str(
+        "layers:
+- conv2d: { channels: 8, kernel: 3, padding: same, dilation: [2, 3] }
+- conv2d: { channels: 8, kernel: 3, padding: same, stride: 2, groups: 8, bias: false }
+- batch_norm
+- relu
+- conv2d: { channels: 12, kernel: [2, 3], groups: 4, dilation: 2, padding: 1 }
+- global_avg_pool
+- linear: 10
+",
+    )
+    .unwrap();
+    for input in [[1, 28, 28], [3, 32, 17]] {
+        let architecture = spec.resolve(input).unwrap();
+        let network = architecture.init(&Device::flex()).valid();
+        assert!(difference(&network, input) < 1e-4, "{input:?}");
+    }
+}
+
+#[test]
 fn built_in_networks_answer_in_onnx_runtime_as_in_burn() {
     for models::BuiltIn { name, .. } in models::BUILT_IN {
         for input in [[1, 28, 28], [3, 32, 32]] {

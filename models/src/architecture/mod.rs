@@ -50,6 +50,10 @@ pub enum Operation {
         stride: [usize; 2],
         /// Top, left, bottom, right.
         padding: [usize; 4],
+        /// Height and width.
+        dilation: [usize; 2],
+        /// Groups of channels; they divide both numbers of channels.
+        groups: usize,
         /// Whether a bias is added.
         bias: bool,
     },
@@ -177,12 +181,39 @@ impl Architecture {
         self.layers.iter().map(ResolvedLayer::parameters).sum()
     }
 
+    /// The first batch normalisation, by its name, that has one value of a channel in each
+    /// sample: of vectors, or of maps of one pixel. A batch of one sample has no variance there.
+    pub fn variance_of_the_batch(&self) -> Option<&str> {
+        variance_of_the_batch(&self.layers)
+    }
+
     /// The network on `device`, with PyTorch's default initialisation: weights
     /// and biases uniform in ±1/√fan_in, drawn from the device's generator
     /// when they are first used.
     pub fn init(&self, device: &Device) -> Network {
         network::init(&self.layers, device)
     }
+}
+
+fn variance_of_the_batch(layers: &[ResolvedLayer]) -> Option<&str> {
+    layers.iter().find_map(|layer| match &layer.operation {
+        Operation::BatchNorm(channels) => {
+            (layer.input.elements() == *channels).then_some(layer.name.as_str())
+        }
+        Operation::Residual { body, shortcut } => {
+            variance_of_the_batch(body).or_else(|| variance_of_the_batch(shortcut))
+        }
+        Operation::Conv2d { .. }
+        | Operation::Linear { .. }
+        | Operation::Relu
+        | Operation::Gelu
+        | Operation::LeakyRelu(_)
+        | Operation::MaxPool(_)
+        | Operation::AvgPool(_)
+        | Operation::GlobalAvgPool
+        | Operation::Dropout(_)
+        | Operation::Flatten => None,
+    })
 }
 
 impl ResolvedLayer {
@@ -192,9 +223,10 @@ impl ResolvedLayer {
             Operation::Conv2d {
                 channels: [input, output],
                 kernel: [height, width],
+                groups,
                 bias,
                 ..
-            } => output * (input * height * width + usize::from(*bias)),
+            } => output * (input / groups * height * width + usize::from(*bias)),
             Operation::BatchNorm(channels) => 2 * channels,
             Operation::Linear {
                 features: [input, output],
@@ -288,6 +320,19 @@ mod tests {
                  3×8×8 come in; put `flatten` before it",
             ),
             (
+                "[conv2d: { channels: 2, kernel: 3, dilation: 4 }]",
+                "layer 1 (`conv1`): a window of 9×9 does not fit into maps of 8×8",
+            ),
+            (
+                "[conv2d: { channels: 6, kernel: 3, groups: 2 }]",
+                "layer 1 (`conv1`): groups 2 does not divide both the 3 channels that come \
+                 in and the 6 that leave",
+            ),
+            (
+                "[conv2d: { channels: 3, kernel: 3, groups: 0 }]",
+                "layer 1 (`conv1`): groups must be at least 1",
+            ),
+            (
                 "[max_pool: { kernel: 3, padding: 2 }]",
                 "layer 1 (`pool1`): padding 2 is more than half of the window 3×3",
             ),
@@ -304,6 +349,8 @@ mod tests {
             "[conv2d: { channels: 1, kernel: 18446744073709551615, padding: same }]",
             "[conv2d: { channels: 1, kernel: 3, stride: 18446744073709551615, padding: same }, \
              flatten, linear: 9223372036854775807]",
+            "[conv2d: { channels: 1, kernel: 3, stride: 100000, padding: 100000 }]",
+            "[conv2d: { channels: 1, kernel: 3, dilation: 18446744073709551615, padding: same }]",
             "[max_pool: 18446744073709551615]",
             "[flatten, linear: 4294967296, linear: 4294967296]",
         ] {

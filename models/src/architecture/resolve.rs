@@ -6,7 +6,7 @@ use std::fmt;
 use serde_saphyr::Spanned;
 
 use super::names::Names;
-use super::window::{conv_padding, slide};
+use super::window::{conv_padding, dilated, slide};
 use super::{Operation, ResolvedLayer, ShapeError, Window};
 use crate::{LayerSpec, Pair, Pool, Shape};
 
@@ -84,11 +84,16 @@ fn operation(spec: &LayerSpec, input: Shape, position: &str) -> Result<Operation
             let (channels, size) = maps(input)?;
             let kernel = positive("kernel", conv.kernel)?;
             let stride = positive("stride", conv.stride)?;
+            let dilation = positive("dilation", conv.dilation)?;
+            let channels = [channels, at_least_one("channels", conv.channels)?];
+            let window = dilated(kernel, dilation);
             Operation::Conv2d {
-                channels: [channels, at_least_one("channels", conv.channels)?],
+                channels,
                 kernel,
                 stride,
-                padding: conv_padding(conv.padding, size, kernel, stride),
+                padding: conv_padding(conv.padding, size, window, stride),
+                dilation,
+                groups: groups_of(conv.groups, channels)?,
                 bias: conv.bias,
             }
         }
@@ -153,12 +158,16 @@ fn output_shape(operation: &Operation, input: Shape) -> Result<Shape, Problem> {
             kernel,
             stride,
             padding: [top, left, bottom, right],
+            dilation,
             ..
         } => {
             let (_, size) = maps(input)?;
             bounded(&[*input_channels, *channels, kernel[0], kernel[1]])?;
             let padding = [top.saturating_add(*bottom), left.saturating_add(*right)];
-            let [height, width] = slide(size, padding, *kernel, *stride)?;
+            let padded = [0, 1].map(|axis| padding[axis].saturating_add(size[axis]));
+            bounded(&[*input_channels, padded[0], padded[1]])?;
+            let window = dilated(*kernel, *dilation);
+            let [height, width] = slide(size, padding, window, *stride)?;
             Shape::Maps {
                 channels: *channels,
                 height,
@@ -234,6 +243,19 @@ fn window(pool: &Pool, input: Shape) -> Result<Window, Problem> {
         stride,
         padding: pool.padding,
     })
+}
+
+/// Groups that divide the input and output channels.
+fn groups_of(groups: usize, [input, output]: [usize; 2]) -> Result<usize, Problem> {
+    at_least_one("groups", groups)?;
+    if input.is_multiple_of(groups) && output.is_multiple_of(groups) {
+        Ok(groups)
+    } else {
+        Err(here(format!(
+            "groups {groups} does not divide both the {input} channels that come in and the \
+             {output} that leave"
+        )))
+    }
 }
 
 fn positive(setting: &str, pair: Pair) -> Result<[usize; 2], Problem> {

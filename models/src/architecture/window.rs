@@ -21,6 +21,14 @@ pub(super) fn conv_padding(
     }
 }
 
+/// Height and width that a kernel spans: `dilation·(kernel - 1) + 1`.
+pub(super) fn dilated(kernel: [usize; 2], dilation: [usize; 2]) -> [usize; 2] {
+    [0, 1].map(|axis| {
+        let gaps = (kernel[axis] - 1).saturating_mul(dilation[axis]);
+        gaps.saturating_add(1)
+    })
+}
+
 /// Padding before and after, for an output of ⌈size / stride⌉:
 /// `(⌈size/stride⌉ - 1)·stride + kernel - size`, an odd one more after
 /// (ONNX's `SAME_UPPER`).
