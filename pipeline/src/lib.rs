@@ -13,6 +13,7 @@ pub mod data;
 pub mod history;
 pub mod interrupt;
 pub mod lock;
+mod paths;
 pub mod plan;
 pub mod results;
 pub mod run;

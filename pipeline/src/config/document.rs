@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::DeserializeOwned;
-use serde_saphyr::Location;
+use serde_saphyr::{Location, Spanned};
 
 use super::OverrideError;
+use super::overrides::OUTPUT;
 use super::problem::Problem;
 use super::schema::settings_of;
-use super::tree::Tree;
+use super::tree::{Parsed, Tree};
+use crate::paths::absolute;
 
 /// A YAML file that was read.
 #[derive(Clone, Debug)]
@@ -65,17 +67,15 @@ fn limits() -> serde_saphyr::Options {
             max_total_scalar_bytes: 4 << 20,
             max_recorded_anchor_bytes: 4 << 20,
         },
+        // JSON's values, which stand for those of any setting, have none of them.
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
     }
 }
 
-/// For a [`Tree`].
-pub(super) fn as_written() -> serde_saphyr::Options {
-    let mut options = limits();
-    options.strict_booleans = true;
-    options.leading_zero_numbers_as_strings = true;
-    options.underscored_numbers_as_strings = true;
-    options.non_finite_float_policy = serde_saphyr::NonFiniteFloatPolicy::AsString;
-    options
+/// Reads `text` without regard to what it means.
+pub(super) fn read_tree(text: &str) -> Result<Tree, serde_saphyr::Error> {
+    let root: Spanned<Parsed> = serde_saphyr::from_str_with_options(text, limits())?;
+    Ok(root.value.as_written(root.defined, text))
 }
 
 impl Document {
@@ -135,38 +135,34 @@ impl Document {
     ///
     /// What does not fit, with the line, the column and the text.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
-        self.parse_with(limits())
+        let parsed = serde_saphyr::from_str_with_options(&self.text, limits());
+        parsed.map_err(|error| self.unparsed(&error))
     }
 
     /// What is written, without regard to what it means.
     pub(super) fn tree(&self) -> Result<Tree, ConfigError> {
-        self.parse_with(as_written())
+        read_tree(&self.text).map_err(|error| self.unparsed(&error))
     }
 
-    fn parse_with<T: DeserializeOwned>(
-        &self,
-        options: serde_saphyr::Options,
-    ) -> Result<T, ConfigError> {
-        serde_saphyr::from_str_with_options(&self.text, options).map_err(|error| {
-            let Problem { text, hint, word } = Problem::of(&error);
-            let span = self.span(error.location().unwrap_or(Location::UNKNOWN));
-            let hint = hint.or_else(|| match error.without_snippet() {
-                serde_saphyr::Error::Unexpected {
-                    expected: "mapping start",
-                    ..
-                } => settings_of(self.key_before(span.start)?),
-                _ => None,
-            });
-            let word = word.and_then(|word| self.word(span.start, &word));
-            self.shown(word.unwrap_or(span), &text, hint)
-        })
+    fn unparsed(&self, error: &serde_saphyr::Error) -> ConfigError {
+        let Problem { text, hint, word } = Problem::of(error);
+        let span = self.span(error.location().unwrap_or(Location::UNKNOWN));
+        let hint = hint.or_else(|| match error.without_snippet() {
+            serde_saphyr::Error::Unexpected {
+                expected: "mapping start",
+                ..
+            } => settings_of(self.key_before(span.start)?),
+            _ => None,
+        });
+        let word = word.and_then(|word| self.word(span.start, &word));
+        self.shown(word.unwrap_or(span), &text, hint)
     }
 
     /// Whether it says that this is the folder of the results.
     pub(crate) fn names_output(&self, output: &Path) -> bool {
         let root = self.tree().ok();
-        let named = root.as_ref().and_then(|root| root.get("output")?.as_str());
-        named.is_some_and(|named| Path::new(named) == output)
+        let named = root.and_then(|root| root.get(OUTPUT)?.text());
+        named.is_some_and(|named| absolute(Path::new(&named)) == absolute(output))
     }
 
     /// Why the text is no `T`, without its place.

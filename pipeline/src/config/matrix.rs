@@ -1,13 +1,11 @@
 //! `matrix:` settings that are varied, and the pipelines that come of it.
 
-use std::path::{Path, PathBuf};
-
 use artifact::Sha256;
 use indexmap::IndexMap;
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
-use super::overrides::{Override, OverrideError, keys_of, overlap};
+use super::overrides::{OUTPUT, OverrideError, keys_of, overlap, parts, place_of, within};
 use super::problem::suggestion;
 use super::tree::Tree;
 use super::{Config, ConfigError, Document};
@@ -18,8 +16,22 @@ pub type Matrix = IndexMap<String, Spanned<Vec<Value>>>;
 /// The most runs of one sweep; more are a mistake.
 const MAX_RUNS: usize = 10_000;
 
+/// The most bytes of all pipelines of one sweep together.
+const MAX_TEXT: usize = 1 << 26;
+
 /// The longest part of a folder's name that one value gives, in bytes.
 const MAX_SLUG: usize = 48;
+
+/// A setting that is varied.
+struct Axis<'a> {
+    setting: &'a String,
+    place: Location,
+    /// Its values, as they are shown and as they are written.
+    values: Vec<(Value, &'a Tree)>,
+}
+
+/// One value for each setting.
+type Choice<'a> = IndexMap<&'a String, &'a (Value, &'a Tree)>;
 
 /// One combination of the values of a matrix.
 #[derive(Clone, Debug)]
@@ -41,7 +53,7 @@ impl Document {
     /// A setting that is not there or has no values, a value that does not fit,
     /// two runs with one folder, or a file that all runs would write.
     pub fn combinations(&self) -> Result<Vec<Combination>, ConfigError> {
-        let mut config: Config = self.parse()?;
+        let config: Config = self.parse()?;
         let Some(place) = config.matrix.values().next().map(|axis| axis.referenced) else {
             return Ok(Vec::new());
         };
@@ -49,32 +61,29 @@ impl Document {
         let written = root
             .settings_mut()
             .and_then(|root| root.shift_remove("matrix"));
-        for (path, axis) in &mut config.matrix {
-            if let Some(Tree::Value(Value::Array(values))) =
-                written.as_ref().and_then(|matrix| matrix.get(path))
-            {
-                axis.value.clone_from(values);
-            }
+        let axes = axes(&config.matrix, written.as_ref());
+        for axis in &axes {
+            self.check_axis(&root, axis)?;
         }
-        for (path, values) in &config.matrix {
-            self.check_axis(&root, path, values)?;
-        }
-        self.check_distinct(&root, &config.matrix)?;
+        self.check_distinct(&root, &axes)?;
         let names = short_names(config.matrix.keys());
         let mut combinations: Vec<Combination> = Vec::new();
-        for values in self.product(&config.matrix, place)? {
-            let pairs = names.iter().zip(values.values());
-            let parts = pairs.map(|(name, value)| format!("{name}={}", slug(value)));
+        for choice in self.product(&axes, place)? {
+            let pairs = names.iter().zip(choice.values());
+            let parts = pairs.map(|(name, (value, _))| format!("{name}={}", slug(value)));
             let name = parts.collect::<Vec<_>>().join(",");
             if combinations.iter().any(|other| other.name == name) {
                 let problem = format!("two runs would have the folder `{name}`");
                 let hint = "give the values names that differ in letters or digits";
                 return Err(self.invalid(place, problem, Some(hint.to_owned())));
             }
-            let document = self.combination(&root, &config, &name, &values, place)?;
+            let document = self.combination(&root, &config, &name, &choice, place)?;
+            let values = choice.into_iter();
             combinations.push(Combination {
                 name,
-                values,
+                values: values
+                    .map(|(setting, (value, _))| (setting.clone(), value.clone()))
+                    .collect(),
                 document,
             });
         }
@@ -82,38 +91,38 @@ impl Document {
     }
 
     /// Refuses a setting that is not there, and values that it cannot have.
-    fn check_axis(
-        &self,
-        root: &Tree,
-        path: &str,
-        values: &Spanned<Vec<Value>>,
-    ) -> Result<(), ConfigError> {
-        let place = values.referenced;
-        if values.value.is_empty() {
-            return Err(self.invalid(place, format!("`{path}` has no values"), None));
+    fn check_axis(&self, root: &Tree, axis: &Axis<'_>) -> Result<(), ConfigError> {
+        let Axis {
+            setting,
+            place,
+            values,
+        } = axis;
+        if values.is_empty() {
+            return Err(self.invalid(*place, format!("`{setting}` has no values"), None));
         }
-        for value in &values.value {
+        for (value, written) in values {
             let mut varied = root.clone();
-            self.set(&mut varied, path, value, place)?;
-            let document = self.changed(path, &varied)?;
+            self.set(&mut varied, setting, written, *place)?;
+            let document = self.changed(setting, &varied)?;
             if let Some(problem) = document.problem::<Config>() {
-                let text = format!("`{path}: {value}` does not fit: {}", problem.text);
-                return Err(self.invalid(place, text, problem.hint));
+                let text = format!("`{setting}: {value}` does not fit: {}", problem.text);
+                return Err(self.invalid(*place, text, problem.hint));
             }
         }
         Ok(())
     }
 
     /// Refuses two settings that are one by different names.
-    fn check_distinct(&self, root: &Tree, matrix: &Matrix) -> Result<(), ConfigError> {
-        for (index, (path, values)) in matrix.iter().enumerate() {
-            let keys = keys_of(path, root)?;
-            let before = matrix.keys().take(index);
-            let same = |other: &&String| keys_of(other, root).is_ok_and(|one| overlap(&one, &keys));
-            if let Some(other) = before.into_iter().find(same) {
-                let problem = format!("`{path}` and `{other}` are the same setting");
+    fn check_distinct(&self, root: &Tree, axes: &[Axis<'_>]) -> Result<(), ConfigError> {
+        for (index, Axis { setting, place, .. }) in axes.iter().enumerate() {
+            let keys = keys_of(setting, root)?;
+            let same = |other: &&Axis<'_>| {
+                keys_of(other.setting, root).is_ok_and(|one| overlap(&one, &keys))
+            };
+            if let Some(Axis { setting: other, .. }) = axes[..index].iter().find(same) {
+                let problem = format!("`{setting}` and `{other}` are the same setting");
                 let hint = Some("take one of the two out".to_owned());
-                return Err(self.invalid(values.referenced, problem, hint));
+                return Err(self.invalid(*place, problem, hint));
             }
         }
         Ok(())
@@ -123,14 +132,15 @@ impl Document {
     fn set(
         &self,
         root: &mut Tree,
-        path: &str,
-        value: &Value,
+        setting: &str,
+        value: &Tree,
         place: Location,
     ) -> Result<(), ConfigError> {
-        let applied = format!("{path}={value}")
-            .parse()
-            .and_then(|one: Override| one.apply(root));
-        applied.map_err(|error| {
+        let mut set = || -> Result<(), OverrideError> {
+            *place_of(&parts(setting)?, root)? = value.clone();
+            Ok(())
+        };
+        set().map_err(|error| {
             let hint = match &error {
                 OverrideError::Stage { stage, stages } => {
                     Some(suggestion(stage, stages.split(", ")))
@@ -146,25 +156,31 @@ impl Document {
     }
 
     /// Every choice of one value for each setting.
-    fn product(
+    fn product<'a>(
         &self,
-        matrix: &Matrix,
+        axes: &'a [Axis<'a>],
         place: Location,
-    ) -> Result<Vec<IndexMap<String, Value>>, ConfigError> {
-        let runs = matrix.values().try_fold(1_usize, |runs, axis| {
-            runs.checked_mul(axis.value.len())
+    ) -> Result<Vec<Choice<'a>>, ConfigError> {
+        let runs = axes.iter().try_fold(1_usize, |runs, axis| {
+            runs.checked_mul(axis.values.len())
                 .filter(|&runs| runs <= MAX_RUNS)
         });
         if runs.is_none() {
             let problem = format!("the matrix has more than {MAX_RUNS} runs");
             return Err(self.invalid(place, problem, None));
         }
-        let mut product = vec![IndexMap::new()];
-        for (path, values) in matrix {
-            let longer = product.iter().flat_map(|chosen: &IndexMap<_, _>| {
-                values.value.iter().map(|value| {
+        let text = runs.unwrap_or(MAX_RUNS).saturating_mul(self.text().len());
+        if text > MAX_TEXT {
+            let problem =
+                format!("the pipelines of the matrix take {text} bytes, more than {MAX_TEXT}");
+            return Err(self.invalid(place, problem, None));
+        }
+        let mut product = vec![Choice::new()];
+        for axis in axes {
+            let longer = product.iter().flat_map(|chosen| {
+                axis.values.iter().map(|value| {
                     let mut chosen = chosen.clone();
-                    chosen.insert(path.clone(), value.clone());
+                    chosen.insert(axis.setting, value);
                     chosen
                 })
             });
@@ -179,19 +195,17 @@ impl Document {
         root: &Tree,
         config: &Config,
         name: &str,
-        values: &IndexMap<String, Value>,
+        choice: &Choice<'_>,
         place: Location,
     ) -> Result<Document, ConfigError> {
         let mut root = root.clone();
-        for (path, value) in values {
-            self.set(&mut root, path, value, place)?;
+        for (setting, (_, written)) in choice {
+            self.set(&mut root, setting, written, place)?;
         }
         let output = config.output.join(name);
         for (stage, file) in root.stage_files_mut() {
-            let within = Path::new(&*file)
-                .strip_prefix(&config.output)
-                .map(PathBuf::from);
-            let Ok(within) = within else {
+            let Some(within) = within(file, &config.output) else {
+                let file = file.text().unwrap_or_default();
                 let problem = format!("all runs would write `{file}`, the file of `{stage}`");
                 let hint = format!(
                     "move it into `{}`, or leave it out",
@@ -199,12 +213,39 @@ impl Document {
                 );
                 return Err(self.invalid(place, problem, Some(hint)));
             };
-            *file = output.join(within).to_string_lossy().into_owned();
+            *file = output.join(within).to_string_lossy().into();
         }
         if let Some(settings) = root.settings_mut() {
-            settings.insert("output".to_owned(), output.to_string_lossy().into());
+            settings.insert(OUTPUT.to_owned(), output.to_string_lossy().into());
         }
         self.changed(name, &root)
+    }
+}
+
+/// The settings of `matrix`, which is `written` so.
+fn axes<'a>(matrix: &'a Matrix, written: Option<&'a Tree>) -> Vec<Axis<'a>> {
+    let axis = |(setting, values): (&'a String, &'a Spanned<Vec<Value>>)| {
+        let written = written.and_then(|matrix| matrix.get(setting)?.list());
+        Axis {
+            setting,
+            place: values.referenced,
+            values: values
+                .value
+                .iter()
+                .map(shown)
+                .zip(written.unwrap_or(&[]))
+                .collect(),
+        }
+    };
+    matrix.iter().map(axis).collect()
+}
+
+/// The value as tables and folders have it: a number, also where it was written as text.
+fn shown(value: &Value) -> Value {
+    let number = value.as_str().map(serde_saphyr::from_str);
+    match number {
+        Some(Ok(Value::Number(number))) => number.into(),
+        _ => value.clone(),
     }
 }
 
@@ -253,7 +294,10 @@ fn slug(value: &Value) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::config::StageConfig;
 
     const STAGES: &str = "output: runs
 stages:
@@ -318,6 +362,20 @@ stages:
             let stages: Vec<&str> = config.stages.keys().map(String::as_str).collect();
             assert_eq!(stages, ["mnist", "fit", "onnx"]);
         }
+    }
+
+    #[test]
+    fn values_are_taken_as_they_are_written() {
+        let matrix = "  mnist.name: [1.10, 0x10, no, +1]\n  fit.checkpoint.seconds: [.inf]\n";
+        let runs = combinations(matrix).unwrap();
+        let names = runs.iter().map(|run| {
+            let config: Config = run.document.parse().unwrap();
+            match &config.stages["mnist"].value {
+                StageConfig::Dataset(dataset) => dataset.name.value.clone(),
+                other => panic!("another stage: {other:?}"),
+            }
+        });
+        assert_eq!(names.collect::<Vec<_>>(), ["1.10", "0x10", "no", "+1"]);
     }
 
     #[test]
@@ -388,6 +446,16 @@ stages:
             let (rendered, _) = error(matrix);
             assert!(rendered.contains(problem), "{rendered}");
         }
+    }
+
+    #[test]
+    fn sweep_that_would_fill_the_memory_is_refused() {
+        let comment = "#".repeat(1 << 20);
+        let (rendered, _) = error(&format!(
+            "  fit.seed: {:?}\n{comment}\n",
+            [1; 65].map(|_| 1)
+        ));
+        assert!(rendered.contains("more than 67108864"), "{rendered}");
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub enum StageConfig {
     Train(Box<TrainConfig>),
     /// Exports the trained network as ONNX.
     Export(ExportConfig),
-    /// Proves that the ONNX answers as the trained network does.
+    /// Proves that the ONNX answers as the trained network does, both on the CPU.
     Verify(VerifyConfig),
     /// Evaluates the ONNX on the test images.
     Eval(EvalConfig),

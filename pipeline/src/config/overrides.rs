@@ -6,10 +6,11 @@ use std::str::FromStr;
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::document::as_written;
+use super::document::read_tree;
 use super::problem::Problem;
 use super::tree::Tree;
 use super::{ConfigError, Document};
+use crate::paths::absolute;
 
 /// The setting that names the folder of the results.
 pub(super) const OUTPUT: &str = "output";
@@ -69,10 +70,7 @@ impl FromStr for Override {
     fn from_str(text: &str) -> Result<Self, OverrideError> {
         let form = || OverrideError::Form(text.to_owned());
         let (setting, value) = text.split_once('=').ok_or_else(form)?;
-        let path: Vec<String> = setting.split('.').map(str::to_owned).collect();
-        if path.iter().any(String::is_empty) {
-            return Err(form());
-        }
+        let path = parts(setting).map_err(|_| form())?;
         if value.trim().is_empty() {
             return Err(OverrideError::Empty(setting.to_owned()));
         }
@@ -113,18 +111,8 @@ impl Document {
 impl Override {
     /// Changes the setting in a document's tree.
     pub(super) fn apply(&self, root: &mut Tree) -> Result<(), OverrideError> {
-        let mut place = root;
-        for (index, key) in resolve(&self.path, place)?.into_iter().enumerate() {
-            if index > 0 && *place == Tree::from(Value::Null) {
-                *place = Tree::Settings(IndexMap::new());
-            }
-            let outer = || self.path[..self.path.len() - 1].join(".");
-            let settings = place.settings_mut();
-            let settings = settings.ok_or_else(|| OverrideError::NoMap(outer()))?;
-            place = settings.entry(key).or_insert(Value::Null.into());
-        }
-        let parsed = serde_saphyr::from_str_with_options(&self.value, as_written());
-        *place = parsed.map_err(|error| OverrideError::Value {
+        let place = place_of(&self.path, root)?;
+        *place = read_tree(&self.value).map_err(|error| OverrideError::Value {
             value: self.value.clone(),
             problem: Problem::of(&error).text,
         })?;
@@ -134,13 +122,13 @@ impl Override {
     /// Changes the folder of the results, of those, too, that stages name by themselves: else
     /// another run would write over them.
     fn move_output(&self, root: &mut Tree) -> Result<(), OverrideError> {
-        let output = |root: &Tree| root.get(OUTPUT).and_then(Tree::as_str).map(PathBuf::from);
+        let output = |root: &Tree| Some(PathBuf::from(root.get(OUTPUT)?.text()?));
         let before = output(root);
         self.apply(root)?;
         if let (Some(before), Some(after)) = (before, output(root)) {
             for (_, file) in root.stage_files_mut() {
-                if let Ok(within) = Path::new(file).strip_prefix(&before) {
-                    *file = after.join(within).to_string_lossy().into_owned();
+                if let Some(within) = within(file, &before) {
+                    *file = after.join(within).to_string_lossy().into();
                 }
             }
         }
@@ -165,10 +153,42 @@ impl Override {
     }
 }
 
+/// Where the file that a setting names lies in the folder `output`, if it does.
+pub(super) fn within(file: &Tree, output: &Path) -> Option<PathBuf> {
+    let file = absolute(Path::new(&file.text()?));
+    Some(file.strip_prefix(absolute(output)).ok()?.to_owned())
+}
+
+/// The place of a setting, which is made where it is not there.
+pub(super) fn place_of<'a>(
+    path: &[String],
+    root: &'a mut Tree,
+) -> Result<&'a mut Tree, OverrideError> {
+    let mut place = root;
+    for (index, key) in resolve(path, place)?.into_iter().enumerate() {
+        if index > 0 && *place == Tree::from(Value::Null) {
+            *place = Tree::Settings(IndexMap::new());
+        }
+        let outer = || path[..path.len() - 1].join(".");
+        let settings = place.settings_mut();
+        let settings = settings.ok_or_else(|| OverrideError::NoMap(outer()))?;
+        place = settings.entry(key).or_insert(Value::Null.into());
+    }
+    Ok(place)
+}
+
+/// The parts of a setting's name; none of them is empty.
+pub(super) fn parts(setting: &str) -> Result<Vec<String>, OverrideError> {
+    let parts: Vec<String> = setting.split('.').map(str::to_owned).collect();
+    match parts.iter().any(String::is_empty) {
+        true => Err(OverrideError::Form(setting.to_owned())),
+        false => Ok(parts),
+    }
+}
+
 /// The keys of a setting that is called `path`, from the root on.
 pub(super) fn keys_of(path: &str, root: &Tree) -> Result<Vec<String>, OverrideError> {
-    let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-    resolve(&path, root)
+    resolve(&parts(path)?, root)
 }
 
 /// Whether two settings are one, or one is part of the other.
@@ -178,40 +198,55 @@ pub(super) fn overlap(one: &[String], other: &[String]) -> bool {
 
 /// The keys from the root: `stages`, the stage, its kind, the setting.
 fn resolve(path: &[String], root: &Tree) -> Result<Vec<String>, OverrideError> {
-    let (first, rest) = (&path[0], &path[1..]);
-    if rest.is_empty() {
-        return Ok(vec![first.clone()]);
+    if let [setting] = path {
+        return Ok(vec![setting.clone()]);
     }
     let empty = IndexMap::new();
     let stages = root.get("stages").and_then(Tree::settings);
     let stages = stages.unwrap_or(&empty);
-    let kind = |stage: &Tree| Some(stage.settings()?.keys().next()?.clone());
-    let named = stages.get(first).map(|stage| (first.clone(), kind(stage)));
-    let mut of_kind = stages
-        .iter()
-        .filter(|(_, stage)| kind(stage).as_ref() == Some(first))
-        .map(|(name, stage)| (name.clone(), kind(stage)));
-    let found = named.or_else(|| of_kind.next().filter(|_| of_kind.next().is_none()));
-    let Some((name, Some(kind))) = found else {
-        return Err(OverrideError::Stage {
-            stage: first.clone(),
-            stages: stages.keys().cloned().collect::<Vec<_>>().join(", "),
-        });
-    };
+    let found = by_name(path, stages).or_else(|| by_kind(path, stages));
+    let (name, kind, setting) = found.ok_or_else(|| OverrideError::Stage {
+        stage: path[0].clone(),
+        stages: stages.keys().cloned().collect::<Vec<_>>().join(", "),
+    })?;
     // `fit.train.epochs` and `fit.epochs` are the same.
-    let rest = match rest {
+    let setting = match setting {
         [head, tail @ ..] if *head == kind && !tail.is_empty() => tail,
-        rest => rest,
+        setting => setting,
     };
     let keys = ["stages".to_owned(), name, kind].into_iter();
-    Ok(keys.chain(rest.iter().cloned()).collect())
+    Ok(keys.chain(setting.iter().cloned()).collect())
+}
+
+/// A stage's name and kind, and the rest of a setting's path.
+type Found<'a> = (String, String, &'a [String]);
+
+/// The stage whose name, in which there may be dots, too, stands at the beginning of `path`.
+fn by_name<'a>(path: &'a [String], stages: &IndexMap<String, Tree>) -> Option<Found<'a>> {
+    (1..path.len()).rev().find_map(|length| {
+        let name = path[..length].join(".");
+        let kind = kind_of(stages.get(&name)?)?.clone();
+        Some((name, kind, &path[length..]))
+    })
+}
+
+/// The one stage whose kind does.
+fn by_kind<'a>(path: &'a [String], stages: &IndexMap<String, Tree>) -> Option<Found<'a>> {
+    let is_of_kind = |stage: &Tree| kind_of(stage) == Some(&path[0]);
+    let mut found = stages.iter().filter(|(_, stage)| is_of_kind(stage));
+    let (name, _) = found.next().filter(|_| found.next().is_none())?;
+    Some((name.clone(), path[0].clone(), &path[1..]))
+}
+
+fn kind_of(stage: &Tree) -> Option<&String> {
+    stage.settings()?.keys().next()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::config::{Config, StageConfig};
+    use crate::config::{Config, ModelRef, StageConfig};
 
     const YAML: &str = "output: runs
 stages:
@@ -272,18 +307,26 @@ stages:
 
     #[test]
     fn what_is_not_set_stays_as_it_is_written() {
-        let yaml = "output: runs
+        let classes = r#"[no, yes, 01, 1_2, "3", False, -1, +1, 1.10, 0x10, 1e3, *a, &b 2.0, *b]"#;
+        let yaml = format!(
+            "output: &a 007
 stages:
   photos:
-    dataset: { name: photos, dir: here, classes: [no, yes, 01, 1_2, \"3\"] }
+    dataset: {{ name: photos, dir: here, classes: {classes} }}
   fit:
-    train: { dataset: photos, model: lenet5, learning_rate: 1e-3, checkpoint: { seconds: .inf } }
+    train:
+      dataset: photos
+      model: {{ layers: [flatten, linear: 1_0, dropout: 0.50, residual: {{ body: [] }}] }}
+      learning_rate: 1e-3
+      epochs: 0x3
+      checkpoint: {{ seconds: .inf }}
   onnx:
-    export: { train: fit, probabilities: yes }
-";
+    export: {{ train: fit, probabilities: yes }}
+"
+        );
         let read = |sets: &[&str]| {
             let sets: Vec<Override> = sets.iter().map(|set| set.parse().unwrap()).collect();
-            let document = Document::new(Path::new("p.yaml"), yaml.to_owned());
+            let document = Document::new(Path::new("p.yaml"), yaml.clone());
             let config: Config = document.with(&sets).unwrap().parse().unwrap();
             let stages: Vec<&StageConfig> = config.stages.values().map(|s| &s.value).collect();
             let [
@@ -295,14 +338,22 @@ stages:
                 panic!("other stages: {stages:?}");
             };
             let classes = photos.classes.as_ref().unwrap().value.clone();
-            (classes, fit.settings(None), onnx.probabilities)
+            let layers = match &fit.model.value {
+                ModelRef::Inline(model) => serde_json::to_value(model).unwrap(),
+                other => panic!("another model: {other:?}"),
+            };
+            (classes, (fit.settings(None), layers), onnx.probabilities)
         };
-        let (classes, settings, probabilities) = read(&[]);
-        assert_eq!(classes, ["no", "yes", "01", "1_2", "3"]);
+        let (classes, (settings, layers), probabilities) = read(&[]);
+        let expected = [
+            "no", "yes", "01", "1_2", "3", "False", "-1", "+1", "1.10", "0x10", "1e3", "007",
+            "2.0", "2.0",
+        ];
+        assert_eq!(classes, expected);
         assert!(probabilities && settings.checkpoint.seconds.is_infinite());
         assert_eq!(
             read(&["output=elsewhere"]),
-            (classes, settings, probabilities)
+            (classes, (settings, layers), probabilities)
         );
     }
 
@@ -320,15 +371,30 @@ stages:
                 .unwrap()
                 .get("export")
                 .unwrap();
-            file.get("file").unwrap().as_str().unwrap().to_owned()
+            file.get("file").unwrap().text().unwrap()
         };
-        assert_eq!(
-            set("runs/a.onnx", &["fit.epochs=2", "output=01"]),
-            "01/a.onnx"
-        );
+        for output in ["01", "2", "1.10", "True", "./there"] {
+            let output_is = format!("output={output}");
+            assert_eq!(
+                set("./runs/x/../a.onnx", &["fit.epochs=2", &output_is]),
+                format!("{output}/a.onnx")
+            );
+        }
         assert_eq!(set("a.onnx", &["output=there"]), "a.onnx");
         let sets = ["onnx.file=runs/b.onnx", "output=there"];
         assert_eq!(set("runs/a.onnx", &sets), "runs/b.onnx");
+    }
+
+    #[test]
+    fn stage_may_have_dots_in_its_name() {
+        let yaml = format!("{YAML}  fit.v2:\n    train: {{ epochs: 1 }}\n");
+        let set = ["fit.v2.epochs=3", "fit.v2.train.seed=4", "fit.epochs=5"];
+        let sets: Vec<Override> = set.iter().map(|set| set.parse().unwrap()).collect();
+        let document = Document::new(Path::new("p.yaml"), yaml);
+        let root: Value = document.with(&sets).unwrap().parse().unwrap();
+        assert_eq!(root["stages"]["fit.v2"]["train"]["epochs"], 3);
+        assert_eq!(root["stages"]["fit.v2"]["train"]["seed"], 4);
+        assert_eq!(root["stages"]["fit"]["train"]["epochs"], 5);
     }
 
     #[test]

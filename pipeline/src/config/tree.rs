@@ -1,19 +1,22 @@
-//! A YAML file as it is written: settings in their order, and words that only some read as
-//! numbers or as `true` and `false` (`01`, `1_000`, `no`) as text. Typed settings read text, too.
+//! A YAML file as it is written: settings in their order, and each word as it stands there, so
+//! that a class `no`, `1.10` or `0x10` stays one when the file is written again. Typed settings
+//! read numbers and `true` and `false` from such text, too.
 
 use std::fmt;
+use std::ops::Range;
 
 use indexmap::IndexMap;
-use serde::de::value::SeqAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use serde_saphyr::{Location, Spanned};
 
-/// Settings, or the value of one.
+/// Settings, several values, or a single one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub(super) enum Tree {
     Settings(IndexMap<String, Tree>),
+    List(Vec<Tree>),
     Value(Value),
 }
 
@@ -21,14 +24,14 @@ impl Tree {
     pub(super) fn settings(&self) -> Option<&IndexMap<String, Self>> {
         match self {
             Self::Settings(settings) => Some(settings),
-            Self::Value(_) => None,
+            Self::List(_) | Self::Value(_) => None,
         }
     }
 
     pub(super) fn settings_mut(&mut self) -> Option<&mut IndexMap<String, Self>> {
         match self {
             Self::Settings(settings) => Some(settings),
-            Self::Value(_) => None,
+            Self::List(_) | Self::Value(_) => None,
         }
     }
 
@@ -37,15 +40,24 @@ impl Tree {
         self.settings()?.get(name)
     }
 
-    pub(super) fn as_str(&self) -> Option<&str> {
+    pub(super) fn list(&self) -> Option<&[Self]> {
         match self {
-            Self::Settings(_) => None,
-            Self::Value(value) => value.as_str(),
+            Self::List(values) => Some(values),
+            Self::Settings(_) | Self::Value(_) => None,
+        }
+    }
+
+    /// What is written for a single value.
+    pub(super) fn text(&self) -> Option<String> {
+        match self {
+            Self::Value(Value::String(text)) => Some(text.clone()),
+            Self::Value(value @ (Value::Number(_) | Value::Bool(_))) => Some(value.to_string()),
+            Self::Value(_) | Self::Settings(_) | Self::List(_) => None,
         }
     }
 
     /// The `file` of each stage of a pipeline that has one, with the stage's name.
-    pub(super) fn stage_files_mut(&mut self) -> impl Iterator<Item = (String, &mut String)> {
+    pub(super) fn stage_files_mut(&mut self) -> impl Iterator<Item = (String, &mut Self)> {
         let stages = self
             .settings_mut()
             .and_then(|root| root.get_mut("stages"))
@@ -53,10 +65,8 @@ impl Tree {
         let stages = stages.into_iter().flat_map(IndexMap::iter_mut);
         stages.filter_map(|(name, stage)| {
             let (_, settings) = stage.settings_mut()?.first_mut()?;
-            match settings.settings_mut()?.get_mut("file")? {
-                Self::Value(Value::String(file)) => Some((name.clone(), file)),
-                _ => None,
-            }
+            let file = settings.settings_mut()?.get_mut("file")?;
+            Some((name.clone(), file))
         })
     }
 }
@@ -67,7 +77,43 @@ impl<T: Into<Value>> From<T> for Tree {
     }
 }
 
-impl<'de> Deserialize<'de> for Tree {
+/// What a parser makes of a file, with the places of the words.
+#[derive(Debug)]
+pub(super) enum Parsed {
+    Settings(IndexMap<String, Spanned<Parsed>>),
+    List(Vec<Spanned<Parsed>>),
+    Value(Value),
+}
+
+impl Parsed {
+    /// With the words of `source`, from which it was read and in which `place` lies.
+    pub(super) fn as_written(self, place: Location, source: &str) -> Tree {
+        let of = |child: Spanned<Self>| child.value.as_written(child.defined, source);
+        match self {
+            Self::Settings(settings) => {
+                let settings = settings.into_iter();
+                Tree::Settings(settings.map(|(name, child)| (name, of(child))).collect())
+            }
+            Self::List(values) => Tree::List(values.into_iter().map(of).collect()),
+            Self::Value(value @ (Value::Number(_) | Value::Bool(_))) => {
+                Tree::Value(word(place, source, &value).unwrap_or(value))
+            }
+            Self::Value(value) => Tree::Value(value),
+        }
+    }
+}
+
+/// The word at `place`, where it reads as `value` and does not look like it.
+fn word(place: Location, source: &str, value: &Value) -> Option<Value> {
+    let span = place.span();
+    let start = usize::try_from(span.byte_offset()?).ok()?;
+    let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+    let word = source.get(Range { start, end })?.trim();
+    let is_it = serde_saphyr::from_str::<Value>(word).is_ok_and(|read| read == *value);
+    (is_it && word != value.to_string()).then(|| word.into())
+}
+
+impl<'de> Deserialize<'de> for Parsed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyVisitor)
     }
@@ -76,45 +122,49 @@ impl<'de> Deserialize<'de> for Tree {
 struct AnyVisitor;
 
 impl<'de> Visitor<'de> for AnyVisitor {
-    type Value = Tree;
+    type Value = Parsed;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("settings or a value")
     }
 
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Value::Null.into())
+    fn visit_unit<E>(self) -> Result<Parsed, E> {
+        Ok(Parsed::Value(Value::Null))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Tree, E> {
-        Ok(value.into())
+    fn visit_bool<E>(self, value: bool) -> Result<Parsed, E> {
+        Ok(Parsed::Value(value.into()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Tree, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<Parsed, E> {
+        Ok(Parsed::Value(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<Parsed, E> {
+        Ok(Parsed::Value(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
-        Ok(value.into())
+    fn visit_f64<E>(self, value: f64) -> Result<Parsed, E> {
+        Ok(Parsed::Value(value.into()))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Tree, E> {
-        Ok(value.into())
+    fn visit_str<E>(self, value: &str) -> Result<Parsed, E> {
+        Ok(Parsed::Value(value.into()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<Tree, A::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(values)).map(Tree::Value)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut settings: A) -> Result<Tree, A::Error> {
-        let mut tree = IndexMap::new();
-        while let Some((name, value)) = settings.next_entry()? {
-            tree.insert(name, value);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Parsed, A::Error> {
+        let mut list = Vec::new();
+        while let Some(value) = values.next_element()? {
+            list.push(value);
         }
-        Ok(Tree::Settings(tree))
+        Ok(Parsed::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut settings: A) -> Result<Parsed, A::Error> {
+        let mut map = IndexMap::new();
+        while let Some((name, value)) = settings.next_entry()? {
+            map.insert(name, value);
+        }
+        Ok(Parsed::Settings(map))
     }
 }

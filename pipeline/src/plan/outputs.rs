@@ -1,12 +1,13 @@
 //! What no stage may write: what the pipeline is made from, and what another
 //! stage writes.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::planner::Planner;
 use super::{Action, DatasetFormat, DatasetPlan};
 use crate::config::{ConfigError, ModelRef, StageConfig};
 use crate::lock;
+use crate::paths::absolute;
 
 impl DatasetPlan {
     /// Whether a file at `path`, which is absolute, is one of the dataset's, or
@@ -105,23 +106,4 @@ fn written_already(path: &Path, written: &[(&str, PathBuf)]) -> Option<String> {
 /// Whether the two are one file, or one would be a folder of the other.
 fn overlap(one: &Path, other: &Path) -> bool {
     one.starts_with(other) || other.starts_with(one)
-}
-
-/// The path from the root on, without `.` and `..`: two names of a file are
-/// then equal, unless there are links.
-fn absolute(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut plain = PathBuf::new();
-    for component in absolute.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => {
-                plain.push(component);
-            }
-        }
-    }
-    plain
 }

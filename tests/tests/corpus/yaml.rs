@@ -469,7 +469,7 @@ pub fn layers() -> Vec<Case> {
             "probability that is no number",
             network("flatten", "dropout: .nan"),
             "Invalid",
-            "finite",
+            "a probability",
         ),
     ]
 }
