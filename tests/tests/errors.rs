@@ -139,6 +139,23 @@ mod datasets {
     }
 
     #[test]
+    fn parts_of_other_sizes_are_refused() {
+        let workspace = with_raw_files();
+        let file = "data/train-images-idx3-ubyte";
+        let mut content = workspace.read(file);
+        content[8..12].copy_from_slice(&14_u32.to_be_bytes());
+        content[12..16].copy_from_slice(&56_u32.to_be_bytes());
+        workspace.write(file, content);
+        refuse(
+            &mut workspace.pipeline(&["run"]),
+            &[
+                "stage `digits` failed",
+                "in data are 14×56, but those for the test 28×28",
+            ],
+        );
+    }
+
+    #[test]
     fn label_beyond_the_classes_is_refused_at_its_place_in_the_yaml() {
         let workspace = with_raw_files();
         let yaml = String::from_utf8(workspace.read("pipeline.yaml")).unwrap();

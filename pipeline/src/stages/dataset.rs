@@ -1,5 +1,7 @@
 //! `dataset`: brings the files and checks them.
 
+use std::path::PathBuf;
+
 use artifact::Sha256;
 use dataset::Part;
 use output::message;
@@ -36,12 +38,36 @@ impl DatasetPlan {
     }
 }
 
+/// Two parts of a dataset that no network takes both.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the training images in {} are {}×{}, but those for the test {}×{}; bring both to one size",
+    folder.display(), train[0], train[1], test[0], test[1]
+)]
+pub(crate) struct OtherSize {
+    folder: PathBuf,
+    /// Height and width.
+    train: [usize; 2],
+    test: [usize; 2],
+}
+
 pub(super) fn run(plan: &DatasetPlan) -> anyhow::Result<()> {
     plan.fetch()?;
-    for part in [Part::Train, Part::Test] {
+    let size = |part| -> Result<[usize; 2], dataset::Error> {
         let split = plan.load(part)?;
         let [images, channels, height, width] = split.images().shape();
         message!("  {images} {part} images of {channels}×{height}×{width}");
+        Ok([height, width])
+    };
+    let (train, test) = (size(Part::Train)?, size(Part::Test)?);
+    if train != test {
+        let folder = plan.dir.clone();
+        return Err(OtherSize {
+            folder,
+            train,
+            test,
+        }
+        .into());
     }
     Ok(())
 }
