@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use dataset::{Part, Split};
 use output::message;
-use runtime::{ModelMetadata, Session, SessionOptions, library};
+use runtime::{ModelMetadata, Provider, Session, SessionOptions, library};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::VerifyPlan;
@@ -59,7 +59,12 @@ pub(super) fn run(plan: &VerifyPlan, context: &Context) -> anyhow::Result<()> {
     let burn = logits(&network, &device, &normalization, &split)?;
 
     let library = library::load(context.ort_lib.as_deref())?;
-    let mut session = Session::open(&library, &plan.export.file, &SessionOptions::default())?;
+    // The network answers on the CPU: what differs is then the export and nothing else.
+    let options = SessionOptions {
+        provider: Provider::Cpu,
+        threads: None,
+    };
+    let mut session = Session::open(&library, &plan.export.file, &options)?;
     let metadata = ModelMetadata::of_model(session.model())?;
     let onnx = onnx_logits(&mut session, &metadata, &split)?;
 
