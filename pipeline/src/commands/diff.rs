@@ -34,14 +34,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// The run in `folder`. Its evaluation stands beside it.
 fn find(folder: &Path) -> anyhow::Result<Run> {
-    let beside = match folder.join(trainer::SUMMARY).is_file() {
-        true => folder
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty()),
-        false => None,
+    let absolute = std::path::absolute(folder)?;
+    let beside = match folder.parent() {
+        _ if !folder.join(trainer::SUMMARY).is_file() => folder,
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => absolute.parent().unwrap_or(folder),
     };
-    let mut runs = History::under(slice::from_ref(&beside.unwrap_or(folder).to_owned()))?.runs;
-    runs.retain(|run| run.name.starts_with(folder));
+    let mut runs = History::under(slice::from_ref(&beside.to_owned()))?.runs;
+    runs.retain(|run| std::path::absolute(&run.name).is_ok_and(|run| run.starts_with(&absolute)));
     let names: Vec<String> = runs
         .iter()
         .map(|run| run.name.display().to_string())

@@ -181,20 +181,20 @@ impl Found {
         })
     }
 
-    /// The evaluation of the training in `folder`: of its weights, which others may have, too,
-    /// rather that beside it and rather that on the dataset it was trained on.
+    /// The evaluation of the training in `folder` on the dataset that it was trained on: of its
+    /// weights, which others may have, too, rather that beside it and rather of its best ones.
     fn evaluated(&self, folder: &Path, dataset: &str) -> Option<&Evaluated> {
         let weights = [trainer::BEST, trainer::LAST].map(|file| folder.join(file));
         let digests = weights.iter().filter_map(|file| Sha256::of_file(file).ok());
-        let mut found = digests.filter_map(|digest| self.evaluations.get(&digest));
-        let rank = |(place, evaluated): &&(PathBuf, Evaluated)| {
-            let (beside, same) = (
-                place.parent() == folder.parent(),
-                evaluated.dataset == dataset,
-            );
-            (!beside, !same, place.clone())
-        };
-        let (_, evaluated) = found.next()?.iter().min_by_key(rank)?;
+        let found = digests.enumerate().flat_map(|(index, digest)| {
+            let found = self.evaluations.get(&digest).into_iter().flatten();
+            found.map(move |(place, evaluated)| {
+                let beside = place.parent() == folder.parent();
+                ((!beside, index, place), evaluated)
+            })
+        });
+        let found = found.filter(|(_, evaluated)| evaluated.dataset == dataset);
+        let (_, evaluated) = found.min_by_key(|(rank, _)| *rank)?;
         Some(evaluated)
     }
 }

@@ -181,6 +181,9 @@ fn settings(plan: &ReportPlan) -> Vec<Section> {
         line("dataset", dataset(&train.dataset)),
         line("normalize", text(&serde_json::json!(train.normalize))),
     ];
+    if let Some(pictures) = train.description().get("pictures") {
+        training.push(line("fit", text(&pictures["fit"])));
+    }
     if let Ok(Value::Object(settings)) = serde_json::to_value(&train.settings) {
         training.extend(settings.iter().map(|(name, value)| line(name, text(value))));
     }
