@@ -2,10 +2,13 @@
 //!
 //! A file that knows the network's names is taken by them. Any other is taken
 //! layer by layer, in order: a layer of the network gets the first layer of the
-//! file that is left and has its tensors, by last name and shape.
+//! file that is left and has its tensors, by last name and shape. Where the order is
+//! only that of the names, layers that differ by more than numbers have none.
 
 use std::collections::HashMap;
 use std::fmt;
+
+use super::stored::parts;
 
 /// A tensor's name and shape, in PyTorch's layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +66,13 @@ pub enum TensorProblem {
         /// What it has.
         found: Vec<usize>,
     },
+    /// A parameter may be either of two tensors, whose order the file does not tell.
+    Ambiguous {
+        /// Name in the network.
+        parameter: String,
+        /// Names in the file.
+        tensors: [String; 2],
+    },
 }
 
 impl fmt::Display for TensorProblem {
@@ -74,6 +84,15 @@ impl fmt::Display for TensorProblem {
             Self::Unexpected { tensor, shape } => {
                 write!(f, "`{tensor}` {shape:?} is not in this network")
             }
+            Self::Ambiguous {
+                parameter,
+                tensors: [one, other],
+            } => write!(
+                f,
+                "`{parameter}` may be `{one}` or `{other}`: the file sorts its names, so that \
+                 the order of its layers is lost; a `.pth` keeps it, or give the layers the \
+                 file's names"
+            ),
             Self::Shape {
                 parameter,
                 expected,
@@ -104,10 +123,12 @@ impl WeightsMatch {
     }
 }
 
-/// Finds the tensor of every parameter; both lists are in order.
+/// Finds the tensor of every parameter; the parameters are in order, and so are the tensors
+/// where they are `in_order`, else they are sorted by name.
 pub(super) fn find(
     parameters: &[Slot],
     tensors: &[Slot],
+    in_order: bool,
 ) -> Result<WeightsMatch, Vec<TensorProblem>> {
     let is_counter = |slot: &&Slot| leaf(&slot.name) == "num_batches_tracked";
     let (counters, tensors): (Vec<&Slot>, Vec<&Slot>) = tensors.iter().partition(is_counter);
@@ -115,7 +136,7 @@ pub(super) fn find(
     let pairs = if names_agree(&parameters, &tensors) {
         by_name(&parameters, &tensors)
     } else {
-        by_order(&parameters, &tensors)
+        by_order(&parameters, &tensors, in_order)
     };
     let mut pairs = pairs?;
     pairs.sort_by_key(|pair| {
@@ -166,20 +187,28 @@ fn by_name(
 fn by_order(
     parameters: &[&Slot],
     tensors: &[&Slot],
+    in_order: bool,
 ) -> Result<Vec<WeightsPair>, Vec<TensorProblem>> {
     let mut left = layers(tensors);
     let mut pairs = Vec::new();
     let mut unmatched = Vec::new();
+    let mut ambiguous = Vec::new();
     for layer in layers(parameters) {
+        if !in_order {
+            ambiguous.extend(layer.ambiguity(&left));
+        }
         match left.iter().position(|other| layer.is_like(other)) {
             Some(index) => pairs.extend(layer.pairs(&left.remove(index))),
             None => unmatched.push(layer),
         }
     }
-    if unmatched.is_empty() && left.is_empty() {
-        return Ok(pairs);
+    if !unmatched.is_empty() || !left.is_empty() {
+        return Err(by_order_problems(unmatched, left));
     }
-    Err(by_order_problems(unmatched, left))
+    match ambiguous.is_empty() {
+        true => Ok(pairs),
+        false => Err(ambiguous),
+    }
 }
 
 /// What the layers without a partner lack; those of one kind differ in shape.
@@ -210,6 +239,27 @@ impl Layer<'_> {
     /// Whether both have tensors of the same last names and shapes.
     fn is_like(&self, other: &Layer<'_>) -> bool {
         self.agrees(other, |one, other| one.shape == other.shape)
+    }
+
+    /// The layer, where it is like two of `others` whose names differ by more than numbers.
+    fn ambiguity(&self, others: &[Layer<'_>]) -> Option<TensorProblem> {
+        let mut alike = others.iter().filter(|other| self.is_like(other));
+        let first = alike.next()?;
+        let other = alike.find(|other| !first.is_numbered_like(other))?;
+        let name = |layer: &Layer<'_>| Some(layer.slots.first()?.name.clone());
+        Some(TensorProblem::Ambiguous {
+            parameter: name(self)?,
+            tensors: [name(first)?, name(other)?],
+        })
+    }
+
+    /// Whether the names of both are the same but for their numbers.
+    fn is_numbered_like(&self, other: &Layer<'_>) -> bool {
+        let words = |slot: &&Slot| -> Vec<String> {
+            let words = parts(&slot.name).map(|(word, _)| word.to_owned());
+            words.collect()
+        };
+        self.slots.first().map(words) == other.slots.first().map(words)
     }
 
     /// Whether both have tensors of the same last names and ranks: two
@@ -308,14 +358,14 @@ mod tests {
 
     /// The file's tensor for each of [`OURS`].
     fn matched(theirs: &[(&str, &[usize])]) -> Vec<String> {
-        let found = find(&slots(&OURS), &slots(theirs)).unwrap();
+        let found = find(&slots(&OURS), &slots(theirs), true).unwrap();
         let parameters: Vec<&str> = found.pairs.iter().map(|pair| &*pair.parameter).collect();
         assert_eq!(parameters, OURS.map(|(name, _)| name));
         found.pairs.into_iter().map(|pair| pair.tensor).collect()
     }
 
     fn problems(theirs: &[(&str, &[usize])]) -> Vec<String> {
-        let problems = find(&slots(&OURS), &slots(theirs)).unwrap_err();
+        let problems = find(&slots(&OURS), &slots(theirs), true).unwrap_err();
         problems.iter().map(ToString::to_string).collect()
     }
 
@@ -358,6 +408,31 @@ mod tests {
             ])[..3],
             ["conv0.weight", "conv0.bias", "conv1.weight"]
         );
+    }
+
+    /// As safetensors have them of a network whose `stem` was made before its `layer1`.
+    #[test]
+    fn layers_whose_order_is_lost_are_refused_where_they_are_alike() {
+        let theirs: [(&str, &[usize]); 6] = [
+            ("layer1.conv.bias", &[2]),
+            ("layer1.conv.weight", &[2, 2, 3, 3]),
+            ("out.bias", &[3]),
+            ("out.weight", &[3, 8]),
+            ("stem.0.bias", &[2]),
+            ("stem.0.weight", &[2, 2, 3, 3]),
+        ];
+        let problems = find(&slots(&OURS), &slots(&theirs), false).unwrap_err();
+        let expected = "`conv1.bias` may be `layer1.conv.bias` or `stem.0.bias`: ";
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].to_string().starts_with(expected));
+
+        let numbered = theirs.map(|(name, shape)| match name.strip_prefix("stem.0") {
+            Some(leaf) => (format!("layer12.conv{leaf}"), shape),
+            None => (name.to_owned(), shape),
+        });
+        let numbered = numbered.each_ref().map(|(name, shape)| (&**name, *shape));
+        let found = find(&slots(&OURS), &slots(&numbered), false).unwrap();
+        assert_eq!(found.pairs[2].tensor, "layer12.conv.weight");
     }
 
     #[test]

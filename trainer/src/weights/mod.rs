@@ -100,13 +100,15 @@ pub fn load_weights(mut network: Network, path: &Path) -> Result<Network, Error>
 
 fn match_stored(network: &Network, stored: &Stored, path: &Path) -> Result<WeightsMatch, Error> {
     let parameters = network.collect(None, Some(Box::new(BurnToPyTorchAdapter)), true);
-    let mut matched =
-        matching::find(&slots(&parameters), &slots(&stored.tensors)).map_err(|problems| {
-            Error::OtherNetwork {
-                path: path.to_owned(),
-                problems,
-            }
-        })?;
+    let mut matched = matching::find(
+        &slots(&parameters),
+        &slots(&stored.tensors),
+        stored.in_order,
+    )
+    .map_err(|problems| Error::OtherNetwork {
+        path: path.to_owned(),
+        problems,
+    })?;
     matched.left_out.extend(stored.beside.iter().cloned());
     Ok(matched)
 }

@@ -22,8 +22,10 @@ use crate::Error;
 
 /// The tensors of a file.
 pub(super) struct Stored {
-    /// In the order of the file, where it has one.
+    /// In the order of the file, where it has one, else sorted by name.
     pub(super) tensors: Vec<Tensor>,
+    /// Whether that is the order in which the layers were made.
+    pub(super) in_order: bool,
     /// Names of tensors beside the `state_dict` of a checkpoint.
     pub(super) beside: Vec<String>,
 }
@@ -75,6 +77,7 @@ fn safetensors(path: &Path) -> Result<Stored, String> {
     tensors.sort_by(|one, other| natural(&one.name, &other.name));
     Ok(Stored {
         tensors,
+        in_order: false,
         beside: Vec::new(),
     })
 }
@@ -136,14 +139,6 @@ fn pytorch(path: &Path, bytes: u64) -> Result<Stored, String> {
     check_container(path, bytes)?;
     let reader = PytorchReader::new(path).map_err(|error| error.to_string())?;
     let tensors: Vec<_> = reader.into_tensors().into_values().collect();
-    let declared = tensors.iter().try_fold(0_u64, |sum, tensor| {
-        sum.checked_add(tensor.byte_len() as u64)
-    });
-    if declared.is_none_or(|declared| declared > bytes) {
-        return Err(format!(
-            "it declares more tensors than its {bytes} bytes can hold"
-        ));
-    }
     let prefix = STATE_DICTS
         .into_iter()
         .find(|prefix| tensors.iter().any(|tensor| tensor.name.starts_with(prefix)))
@@ -153,6 +148,15 @@ fn pytorch(path: &Path, bytes: u64) -> Result<Stored, String> {
         .partition(|tensor| tensor.name.starts_with(prefix));
     for tensor in &mut tensors {
         tensor.name.drain(..prefix.len());
+    }
+    // What stands beside them is not read, and may be the same bytes once more.
+    let declared = tensors.iter().try_fold(0_u64, |sum, tensor| {
+        sum.checked_add(tensor.byte_len() as u64)
+    });
+    if declared.is_none_or(|declared| declared > bytes) {
+        return Err(format!(
+            "it declares more tensors than its {bytes} bytes can hold"
+        ));
     }
     let pickle = start_of(path).map_err(|error| error.to_string())?;
     let names: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
@@ -166,6 +170,7 @@ fn pytorch(path: &Path, bytes: u64) -> Result<Stored, String> {
     beside.sort();
     Ok(Stored {
         tensors: tensors.into_iter().map(deferred).collect(),
+        in_order: true,
         beside,
     })
 }
@@ -249,7 +254,7 @@ fn natural(one: &str, other: &str) -> Ordering {
 }
 
 /// A name's words, each with the number at its end.
-fn parts(name: &str) -> impl Iterator<Item = (&str, u64)> {
+pub(super) fn parts(name: &str) -> impl Iterator<Item = (&str, u64)> {
     name.split(['.', '_']).map(|part| {
         let word = part.trim_end_matches(|c: char| c.is_ascii_digit());
         (word, part[word.len()..].parse().unwrap_or(0))
