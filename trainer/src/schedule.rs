@@ -16,7 +16,7 @@ pub enum Schedule {
     /// It does not.
     #[default]
     Constant,
-    /// Multiplied by `factor` after every `every` epochs.
+    /// Multiplied by `factor` after every `every` epochs from the end of the warm-up on.
     Step {
         /// Epochs between two changes.
         every: usize,
@@ -80,7 +80,7 @@ impl LearningRates {
         match self.schedule {
             Schedule::Constant => self.peak,
             Schedule::Step { every, factor } => {
-                let changes = step / (every * self.steps_per_epoch).max(1);
+                let changes = (step - self.warmup_steps) / (every * self.steps_per_epoch).max(1);
                 self.peak * factor.powi(i32::try_from(changes).unwrap_or(i32::MAX))
             }
             Schedule::Cosine => {
@@ -134,6 +134,19 @@ mod tests {
         let rates = rates(schedule, 0.0);
         assert_eq!(rates.at(19), 1.0);
         assert_eq!(rates.at(20), 0.1);
+    }
+
+    /// As PyTorch's `SequentialLR` of a `LinearLR` and a `StepLR`.
+    #[test]
+    fn step_schedule_counts_from_the_end_of_the_warm_up() {
+        let schedule = Schedule::Step {
+            every: 1,
+            factor: 0.1,
+        };
+        let rates = rates(schedule, 1.5);
+        assert_eq!(rates.at(14), 1.0);
+        assert_eq!(rates.at(24), 1.0);
+        assert_eq!(rates.at(25), 0.1);
     }
 
     #[test]
