@@ -22,7 +22,7 @@ pub struct ImageFolderOptions {
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct TestSplit {
-    /// The part of each class, above 0; with 1, all are for the test.
+    /// The part of each class, above 0 and below 1.
     pub fraction: f64,
     /// The seed.
     pub seed: u64,

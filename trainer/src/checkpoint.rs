@@ -35,20 +35,20 @@ const LARGEST_STATE: u64 = 1 << 26;
 /// The largest description of what is trained, in bytes of its JSON.
 const LARGEST_IDENTITY: usize = 1 << 20;
 
-/// In the identity of a training, what it is called that decides its weights
-/// besides the dataset.
-pub(crate) const TRAINING: &str = "training";
-
-/// The version.
-pub(crate) const BURNISH: &str = "burnish";
-
-/// The dataset's SHA-256.
-pub(crate) const DATASET: &str = "dataset";
+/// What is trained, on what and by what: equal for two trainings with equal results.
+pub(crate) fn identity(description: &Value, dataset: Sha256, device: impl Serialize) -> Value {
+    json!({
+        "burnish": env!("CARGO_PKG_VERSION"),
+        "device": device,
+        "dataset": dataset,
+        "training": description,
+    })
+}
 
 /// Where a training stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Checkpoint {
-    /// What is trained, and on what: equal for two trainings with equal results.
+    /// Of [`identity`].
     pub(crate) identity: Value,
     pub(crate) progress: Progress,
     /// Burnpack.
@@ -106,12 +106,12 @@ struct State {
 }
 
 impl State {
-    /// The newest that is whole. The parts behind it, which may be large, are not read.
+    /// That of the newest checkpoint, if it is whole: an older one may be of a training that has
+    /// come to its end since. The parts behind it, which may be large, are not read.
     fn newest(results: &Path) -> Option<Self> {
-        let saved = saved(&results.join(FOLDER)).into_iter().rev();
-        let files = saved.filter_map(|path| artifact::open_regular(&path).ok());
-        let states = files.map(|file| Self::take_from(&mut read_parts(file, STATE_PARTS)?));
-        states.filter_map(Result::ok).next()
+        let path = saved(&results.join(FOLDER)).pop()?;
+        let file = artifact::open_regular(&path).ok()?;
+        Self::take_from(&mut read_parts(file, STATE_PARTS).ok()?).ok()
     }
 
     fn take_from(parts: &mut Parts) -> Result<Self, CheckpointError> {
@@ -232,18 +232,16 @@ impl Checkpoint {
 
 /// The epoch, counted from 1, in which the training of `description` on the images of `dataset`,
 /// who are asked for only then, was interrupted that has its results in `folder`; none where it
-/// was not, or could not go on.
+/// was not, or could not go on. The device may be another one.
 pub fn interrupted(
     folder: &Path,
     description: &Value,
     dataset: impl FnOnce() -> Option<Sha256>,
 ) -> Option<usize> {
     let state = State::newest(folder).filter(|state| !state.progress.finished)?;
-    let identity = parse_identity(&state.identity).ok()?;
-    let same = identity[TRAINING] == *description
-        && identity[BURNISH] == env!("CARGO_PKG_VERSION")
-        && identity[DATASET] == json!(dataset()?);
-    same.then(|| state.progress.epoch())
+    let then = parse_identity(&state.identity).ok()?;
+    let now = identity(description, dataset()?, &then["device"]);
+    (then == now).then(|| state.progress.epoch())
 }
 
 /// Reads the checkpoint at `path` and says whether it is whole.
@@ -420,7 +418,7 @@ mod tests {
             &flipped(STATE_DIGEST),
         ] {
             fs::write(&files[1], damaged).unwrap();
-            assert_eq!(steps(), Some(900));
+            assert_eq!(steps(), None);
             let aside = files[1].with_extension("tar.damaged");
             assert_eq!(latest(), (Some(checkpoint(900)), vec![aside.clone()]));
             assert_eq!(fs::read(aside).unwrap(), *damaged);
@@ -437,9 +435,7 @@ mod tests {
         // Numbers that are read otherwise than they are written where parsers round carelessly.
         let description = serde_json::json!({ "std": [0.2023_f32, 0.243_f32, 0.2471_f32] });
         let mut interrupted = Checkpoint {
-            identity: serde_json::json!({
-                BURNISH: env!("CARGO_PKG_VERSION"), DATASET: dataset, TRAINING: description,
-            }),
+            identity: identity(&description, dataset, "cpu"),
             ..checkpoint(5)
         };
         interrupted.save(folder.path(), 2).unwrap();
@@ -450,7 +446,7 @@ mod tests {
         assert_eq!(found(&description, other), None);
         assert_eq!(found(&Value::Null, dataset), None);
 
-        interrupted.identity[BURNISH] = serde_json::json!("0.0.0");
+        interrupted.identity["burnish"] = serde_json::json!("0.0.0");
         interrupted.save(folder.path(), 2).unwrap();
         assert_eq!(found(&description, dataset), None);
     }

@@ -89,6 +89,14 @@ impl Batches {
         }
     }
 
+    /// With the images as they are.
+    pub(crate) fn plain(&self) -> Self {
+        Self {
+            augment: None,
+            ..self.clone()
+        }
+    }
+
     /// With each image changed in its own way every epoch, which depends on
     /// `seed`, the epoch and the image alone.
     pub fn augmented(self, augment: Augment, seed: u64) -> Self {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use dataset::augment::Augment;
+use models::Architecture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -228,12 +229,67 @@ impl Settings {
         self.optimizer.check()?;
         self.schedule.check()
     }
+
+    /// Refuses a last batch of one of `images` where batch normalisation takes the statistics
+    /// of a channel from nothing but the batch: their variance would be 0.
+    ///
+    /// # Errors
+    ///
+    /// Of `batch_size`.
+    pub fn check_batches(&self, images: usize, network: &Architecture) -> Result<(), Error> {
+        let trained = match self.validation {
+            Validation::HoldOut(held_out) => images.saturating_sub(held_out),
+            Validation::Test => images,
+        };
+        let last = match trained % self.batch_size.max(1) {
+            0 => self.batch_size,
+            rest => rest,
+        };
+        match network.variance_of_the_batch() {
+            Some(layer) if self.epochs > 0 && last == 1 => Err(Error::Setting {
+                setting: "batch_size",
+                problem: format!(
+                    "with {}, the last batch of an epoch has 1 of {trained} images, from which \
+                     `{layer}` cannot tell a variance; choose another size",
+                    self.batch_size
+                ),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn last_batch_of_one_image_is_refused_where_its_variance_counts() {
+        let network = |layers: &str| {
+            let spec: models::ModelSpec =
+                serde_saphyr::from_str(&format!("layers: [{layers}]")).unwrap();
+            spec.resolve([1, 4, 4]).unwrap()
+        };
+        let check = |images, batch_size, layers: &str| {
+            let settings = Settings {
+                batch_size,
+                validation: Validation::HoldOut(10),
+                ..Settings::default()
+            };
+            let checked = settings.check_batches(images, &network(layers));
+            checked.map_err(|error| error.to_string())
+        };
+        let vectors = "residual: { body: [batch_norm] }, flatten, batch_norm, linear: 2";
+        assert_eq!(
+            check(139, 64, vectors).unwrap_err(),
+            "`batch_size`: with 64, the last batch of an epoch has 1 of 129 images, from which \
+             `bn1` cannot tell a variance; choose another size"
+        );
+        assert!(check(138, 1, vectors).is_err());
+        assert!(check(138, 64, vectors).is_ok());
+        assert!(check(139, 64, "batch_norm, flatten, linear: 2").is_ok());
+    }
 
     #[test]
     fn defaults_are_possible_where_there_are_images_enough() {

@@ -58,7 +58,7 @@ pub(crate) struct Epochs {
     pub(crate) optimizer: ModuleOptimizer,
     pub(crate) rates: LearningRates,
     pub(crate) checkpointing: Checkpointing,
-    /// See [`Checkpoint::identity`].
+    /// Of [`crate::checkpoint::identity`].
     pub(crate) identity: Value,
     /// Folder of the results.
     pub(crate) folder: PathBuf,

@@ -14,10 +14,10 @@ use dataset::{Normalization, Split};
 use models::{Architecture, Network};
 use output::message;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Error;
-use crate::checkpoint::{BURNISH, Checkpoint, CheckpointError, DATASET, TRAINING, differences};
+use crate::checkpoint::{Checkpoint, CheckpointError, differences, identity};
 use crate::classifier::Classifier;
 use crate::device::{self, DeviceName};
 use crate::history::{self, EpochRecord, Timing};
@@ -26,7 +26,7 @@ use crate::schedule::LearningRates;
 use crate::settings::{Settings, Validation};
 use crate::strategy::{Epochs, Outcome, Trained};
 use crate::untrained;
-use crate::view::View;
+use crate::view::{Log, View};
 use crate::weights::load_weights;
 
 /// Weights of the epoch that did best on the validation images.
@@ -113,14 +113,11 @@ const BURN_VERSION: &str = "0.22.1";
 /// written, the loss is no longer finite, the training is stopped, or the
 /// folder has the checkpoint of another unfinished training.
 pub fn train(job: &Job<'_>) -> Result<(Summary, Timing), Error> {
-    job.settings.check(Some(job.train.images().len()))?;
+    let images = job.train.images().len();
+    job.settings.check(Some(images))?;
+    job.settings.check_batches(images, job.architecture)?;
     let (name, device) = device::resolve(job.settings.device)?;
-    let identity = json!({
-        BURNISH: env!("CARGO_PKG_VERSION"),
-        "device": name,
-        DATASET: job.dataset,
-        TRAINING: job.description,
-    });
+    let identity = identity(&job.description, job.dataset, name);
     Checkpoint::sweep(job.folder)?;
     let (train, validation) = batches(job, &device);
     let start = start(job, &identity, train.steps())?;
@@ -257,6 +254,10 @@ fn run(
     );
     let first_epoch = start.as_ref().map_or(1, |start| start.progress.epoch());
     announce(&view, start.as_ref());
+    let log = Log {
+        every: settings.log_every,
+        batch_size: settings.batch_size,
+    };
     let outcome = Outcome::default();
     let autodiff = device.clone().autodiff();
     let rates = LearningRates::new(settings, train.steps());
@@ -291,7 +292,7 @@ fn run(
             .with_application_logger(None)
             .with_metric_logger(InMemoryMetricLogger::default())
             .with_training_strategy(TrainingStrategy::Custom(Arc::new(strategy)))
-            .renderer(Box::new(view.renderer(first_epoch, settings.log_every)))
+            .renderer(Box::new(view.renderer(first_epoch, log)))
             .metrics((LossMetric::new(), AccuracyMetric::new()))
             .num_epochs(settings.epochs);
     let LearningResult { error, .. } = training.launch(learner);

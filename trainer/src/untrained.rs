@@ -30,7 +30,7 @@ pub(crate) fn measure(
         network: initial_network(job, device)?.valid(),
         smoothing: 0.0,
     };
-    let train = totals(&classifier, &train.on(device))?;
+    let train = totals(&classifier, &train.plain().on(device))?;
     let validation = totals(&classifier, validation)?;
     let record = EpochRecord {
         epoch: 0,

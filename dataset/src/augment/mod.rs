@@ -110,7 +110,7 @@ impl Default for Erase {
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Mix {
-    /// In (0, 4]: near 0, images are hardly mixed; with 1, all weights are
+    /// In [0.001, 4]: near 0, images are hardly mixed; with 1, all weights are
     /// alike.
     pub alpha: f64,
 }
@@ -149,7 +149,9 @@ const LEAN: &str = "an angle from 0 to 60";
 const PART: &str = "a number from 0 to 1";
 const FACTORS: &str = "two numbers from 0.1 to 10, the smaller one first,";
 const AREAS: &str = "two numbers above 0 and up to 1, the smaller one first,";
-const ALPHA: &str = "a number above 0, up to 4,";
+const ALPHA: &str = "a number from 0.001 to 4";
+/// With less, whatever is drawn is too small for a number.
+const LEAST_ALPHA: f64 = 0.001;
 
 impl Augment {
     /// Whether nothing changes.
@@ -188,7 +190,7 @@ impl Augment {
         let mixes = [("mixup.alpha", self.mixup), ("cutmix.alpha", self.cutmix)];
         for (setting, mix) in mixes {
             if let Some(Mix { alpha }) = mix {
-                one(setting, alpha, f64::MIN_POSITIVE, 4.0, ALPHA)?;
+                one(setting, alpha, LEAST_ALPHA, 4.0, ALPHA)?;
             }
         }
         Ok(())

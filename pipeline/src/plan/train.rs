@@ -105,7 +105,12 @@ impl Planner<'_> {
         let dataset = self.dataset_of(&config.dataset)?;
         let (model, architecture) = self.model(&config.model, &dataset)?;
         let settings = config.settings(dataset.train_images);
-        settings.check(dataset.train_images).map_err(|error| {
+        let checked = settings.check(dataset.train_images);
+        let batches = |()| match dataset.train_images {
+            Some(images) => settings.check_batches(images, &architecture),
+            None => Ok(()),
+        };
+        checked.and_then(batches).map_err(|error| {
             let place = match &error {
                 trainer::Error::Setting { setting, .. } => config.place(setting),
                 _ => None,

@@ -16,6 +16,7 @@ use crate::history::{EpochRecord, EpochTiming};
 use crate::progress::Totals;
 use curves::Curves;
 use dashboard::{Dashboard, Status};
+pub(crate) use renderer::Log;
 use renderer::Renderer;
 
 /// Where the training stands; clones show the same line.
@@ -125,8 +126,8 @@ impl View {
     }
 
     /// The renderer that Burn's metrics report to, from this epoch on.
-    pub(crate) fn renderer(&self, epoch: usize, log_every: Option<usize>) -> Renderer {
-        Renderer::new(self.clone(), epoch, log_every)
+    pub(crate) fn renderer(&self, epoch: usize, log: Log) -> Renderer {
+        Renderer::new(self.clone(), epoch, log)
     }
 }
 

@@ -26,7 +26,7 @@ enum Split {
 /// Follows Burn's events.
 pub(crate) struct Renderer {
     view: View,
-    log_every: Option<usize>,
+    log: Log,
     names: HashMap<MetricId, String>,
     epoch: usize,
     split: Split,
@@ -34,20 +34,27 @@ pub(crate) struct Renderer {
     split_images: usize,
     /// Images before this split, over the whole training.
     split_start: u64,
-    batches: usize,
+}
+
+/// When lines are printed within an epoch.
+#[derive(Clone, Copy)]
+pub(crate) struct Log {
+    /// Batches from one line to the next.
+    pub(crate) every: Option<usize>,
+    /// Images of a batch.
+    pub(crate) batch_size: usize,
 }
 
 impl Renderer {
-    pub(super) fn new(view: View, epoch: usize, log_every: Option<usize>) -> Self {
+    pub(super) fn new(view: View, epoch: usize, log: Log) -> Self {
         Self {
             split_start: view.images_per_epoch * (epoch as u64 - 1),
             view,
-            log_every,
+            log,
             names: HashMap::new(),
             epoch,
             split: Split::Train,
             split_images: 0,
-            batches: 0,
         }
     }
 
@@ -136,7 +143,6 @@ impl TrainingProgressLogger for Renderer {
         } else {
             Split::Validation
         };
-        self.batches = 0;
         self.split_images = images;
         *self.view.totals() = Totals::default();
         if let Some(mut dashboard) = self.view.dashboard() {
@@ -145,17 +151,15 @@ impl TrainingProgressLogger for Renderer {
     }
 
     fn update_split(&mut self, images: usize) {
-        self.batches += 1;
         self.follow(images);
         let shown = self.split_start + images as u64;
         self.view.show(shown, || self.message());
-        let logged = self.split == Split::Train
-            && self
-                .log_every
-                .is_some_and(|every| self.batches.is_multiple_of(every));
-        if logged {
+        // Of the whole epoch, whose beginning may have run before an interruption.
+        let batch = images.div_ceil(self.log.batch_size);
+        let is_due = |every| batch.is_multiple_of(every);
+        if self.split == Split::Train && self.log.every.is_some_and(is_due) {
             self.view
-                .note(&format!("{}  batch {}", self.message(), self.batches));
+                .note(&format!("{}  batch {batch}", self.message()));
         }
     }
 
