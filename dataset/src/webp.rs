@@ -6,6 +6,9 @@
 //!
 //! Source: RFC 9649, "WebP Image Format".
 
+use image::ImageFormat;
+use image::error::{DecodingError, ImageError};
+
 use crate::picture::{MAX_SIDE, PictureProblem};
 
 /// The most groups of codes that a picture may have; libwebp writes up to 2600.
@@ -15,8 +18,8 @@ pub(crate) const MAX_GROUPS: u32 = 3072;
 const LENGTHS: [usize; 19] = [
     17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
 ];
-/// In the flags of an extended file.
-const ANIMATED: u8 = 0b10;
+/// The bytes of an extended file's header.
+const HEADER: usize = 10;
 /// Symbols for green from here on are lengths of what is copied,
 const COPIES: u16 = 256;
 /// and from here on places in the cache of colours.
@@ -29,13 +32,20 @@ const SYMBOLS: [usize; 4] = [256, 256, 256, 40];
 ///
 /// # Errors
 ///
-/// When it is animated, its EXIF block is cut short, or it has more codes than are read.
+/// When it is animated, its header is too short, its EXIF block is cut short, or it has
+/// more codes than are read.
 pub(crate) fn check(file: &[u8], size: (u32, u32)) -> Result<(), PictureProblem> {
     let chunks = file.get(12..).unwrap_or_default();
-    // The decoder takes frames for as large as the animation says.
-    let features = Chunk::first(chunks, b"VP8X").map(|features| features.content);
-    if features.is_some_and(|flags| flags.first().is_some_and(|flags| flags & ANIMATED != 0)) {
+    let has = |kind| Chunk::first(chunks, kind).is_some();
+    // Whatever the flags say: the decoder takes frames for as large as the animation
+    // says, and looks for pixels, transparency and EXIF in the first of them.
+    if has(b"ANIM") || has(b"ANMF") {
         return Err(PictureProblem::Animated);
+    }
+    // The decoder reads a header of any length as if it were whole.
+    let header = Chunk::first(chunks, b"VP8X");
+    if header.is_some_and(|header| header.content.len() < HEADER && !header.is_cut) {
+        return Err(damaged("the extended header is too short"));
     }
     // The decoder takes memory for it before it is read.
     if Chunk::first(chunks, b"EXIF").is_some_and(|exif| exif.is_cut) {
@@ -45,6 +55,11 @@ pub(crate) fn check(file: &[u8], size: (u32, u32)) -> Result<(), PictureProblem>
         Some(groups) if groups > MAX_GROUPS => Err(PictureProblem::Codes),
         _ => Ok(()),
     }
+}
+
+fn damaged(reason: &str) -> PictureProblem {
+    let error = DecodingError::new(ImageFormat::WebP.into(), reason);
+    PictureProblem::Damaged(ImageError::Decoding(error))
 }
 
 /// A part of the file.
@@ -334,6 +349,62 @@ mod tests {
     #[test]
     fn animations_are_refused() {
         let error = picture::decode(ANIMATED).unwrap_err();
+        assert!(matches!(error, PictureProblem::Animated), "{error}");
+    }
+
+    /// A file of these chunks.
+    fn file(chunks: &[&[u8]]) -> Vec<u8> {
+        let chunks = chunks.concat();
+        let length = (chunks.len() as u32 + 4).to_le_bytes();
+        [b"RIFF", &length[..], b"WEBP", &chunks].concat()
+    }
+
+    /// A lossless picture of one pixel with this number of groups of codes.
+    fn pixel(groups: u32) -> Vec<u8> {
+        let header = [(0x2f, 8), (0, 14), (0, 14), (0, 4)];
+        let content = bits(&[&header[..], &numbered(groups - 1)].concat());
+        chunk(b"VP8L", &content)
+    }
+
+    /// What of an extended picture of one pixel stands in a frame is hidden from who
+    /// looks at the file's own chunks.
+    #[test]
+    fn frames_are_refused_whatever_the_flags_say() {
+        let extended = |flags| chunk(b"VP8X", &[&[flags][..], &[0; 9]].concat());
+        let frame = |content: &[u8]| chunk(b"ANMF", &[&[0; 16], content].concat());
+        let lossy = chunk(b"VP8 ", &[0; 10]);
+        let codes = bits(&[&[(1, 8)], &numbered(0xffff)[..]].concat());
+        let exif = [b"EXIF", &[0xff; 4][..]].concat();
+        for (flags, hidden) in [
+            (0, pixel(0x1_0000)),
+            (0x10, chunk(b"ALPH", &codes)),
+            (0x08, exif),
+        ] {
+            for flags in [flags, flags | 2] {
+                let file = file(&[&extended(flags), &lossy, &frame(&hidden)]);
+                let error = check(&file, (1, 1)).unwrap_err();
+                assert!(matches!(error, PictureProblem::Animated), "{error}");
+            }
+        }
+        let error = check(&file(&[&extended(0), &chunk(b"ANIM", &[0; 6])]), (1, 1)).unwrap_err();
+        assert!(matches!(error, PictureProblem::Animated), "{error}");
+        let hidden = file(&[&extended(0), &lossy, &frame(&pixel(0x1_0000))]);
+        let error = picture::decode(&hidden).unwrap_err();
+        assert!(matches!(error, PictureProblem::Animated), "{error}");
+    }
+
+    /// It says that it has no bytes; those that follow are flags, sides of 3 and 1 pixels,
+    /// and a chunk with another name.
+    #[test]
+    fn extended_header_that_is_too_short_is_refused() {
+        let header =
+            |flags| [&chunk(b"VP8X", b"")[..], &chunk(&[flags, 0, 0, 0], &[0; 2])].concat();
+        let still = file(&[&header(0), &pixel(1)]);
+        let error = picture::decode(&still).unwrap_err();
+        assert!(error.to_string().contains("header is too short"), "{error}");
+        let frame = chunk(b"ANMF", &[&[0; 16][..], &pixel(1)].concat());
+        let animated = file(&[&header(2), &chunk(b"ANIM", &[0; 6]), &frame]);
+        let error = picture::decode(&animated).unwrap_err();
         assert!(matches!(error, PictureProblem::Animated), "{error}");
     }
 

@@ -326,6 +326,13 @@ fn webps() -> Vec<Case> {
     // A picture of one pixel, whose block has the group 65,535: no transforms, no cache,
     // a picture of numbers with five codes of a symbol each.
     let codes = [0x2f, 0, 0, 0, 0, 0x84, 0xfe, 0xf7, 0x3f, 0x22, 0, 0];
+    // Without the flag of animations, a frame of it has the pixels.
+    let frame = chunk(b"ANMF", &[&[0; 16][..], &chunk(b"VP8L", &codes)].concat());
+    let still = chunk(b"VP8X", &[0; 10]);
+    let hidden = webp(&[still, chunk(b"VP8 ", &[0; 10]), frame].concat());
+    // Flags, sides of 3 and 1 pixels and a chunk stand behind a header of no length.
+    let behind = chunk(&[0; 4], &[0; 2]);
+    let short = webp(&[chunk(b"VP8X", b""), behind, lossless((3, 1))].concat());
     let canvas = [&b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0"[..], &[0xff; 6]].concat();
     vec![
         case(
@@ -379,6 +386,18 @@ fn webps() -> Vec<Case> {
             "too many codes",
         ),
         case("WebP: animated", ANIMATED, "Animated", "save one of"),
+        case(
+            "WebP: codes in a frame without the flag of animations",
+            hidden,
+            "Animated",
+            "save one of",
+        ),
+        case(
+            "WebP: extended header of no length",
+            short,
+            "Damaged",
+            "header is too short",
+        ),
     ]
 }
 
