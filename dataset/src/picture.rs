@@ -129,14 +129,54 @@ pub fn decode(bytes: &[u8]) -> Result<DynamicImage, PictureProblem> {
     Ok(on_paper(picture))
 }
 
-/// Whether the last scan of a JPEG is followed by its end: the decoder fills
-/// what a truncated one lacks with grey. Markers are 0xFF and a letter, which
-/// does not occur in the scan itself (ITU T.81, B.1.1.5).
+/// Whether the scans of a JPEG are followed by its end: the decoder fills what a
+/// truncated one lacks with grey. Markers are 0xFF and a letter. Pictures within
+/// segments are passed over with them; what stands behind the end, as in photographs
+/// that move, is no part of the picture (ITU T.81, B.1.1).
 fn ends_as_jpeg(bytes: &[u8]) -> bool {
-    const SCAN: [u8; 2] = [0xff, 0xda];
-    const END: [u8; 2] = [0xff, 0xd9];
-    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
-    matches!((last(SCAN), last(END)), (Some(scan), Some(end)) if end > scan)
+    let mut rest = bytes;
+    let mut is_scanned = false;
+    while let Some((marker, behind)) = next_marker(rest) {
+        rest = match marker {
+            END if is_scanned => return true,
+            // These have no length; those that are reserved are found in damaged scans.
+            ..0xc0 | 0xd0..=END => behind,
+            _ => past_segment(behind),
+        };
+        is_scanned |= marker == SCAN;
+    }
+    false
+}
+
+/// The markers of a JPEG's scans,
+const SCAN: u8 = 0xda;
+/// and of its end.
+const END: u8 = 0xd9;
+
+/// The letter of the next marker, and what is behind it. 0xFF may be repeated; before
+/// a zero it is a value of the scan.
+fn next_marker(mut bytes: &[u8]) -> Option<(u8, &[u8])> {
+    loop {
+        let start = bytes.iter().position(|byte| *byte == 0xff)?;
+        bytes = &bytes[start..];
+        let letter = bytes.iter().position(|byte| *byte != 0xff)?;
+        let behind = &bytes[letter + 1..];
+        match bytes[letter] {
+            0 => bytes = behind,
+            marker => return Some((marker, behind)),
+        }
+    }
+}
+
+/// What is behind the segment that begins with its length, those two bytes included.
+fn past_segment(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [high, low, ..] => {
+            let length = u16::from_be_bytes([*high, *low]);
+            bytes.get(length.into()..).unwrap_or_default()
+        }
+        _ => &[],
+    }
 }
 
 fn unread(error: artifact::Error) -> PictureProblem {
@@ -238,6 +278,75 @@ mod tests {
                 assert!(decode(&whole[..length]).is_err(), "{format:?} {length}");
             }
         }
+    }
+
+    /// Bytes as there are in films and in compressed files, by xorshift.
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 0x9e37_79b9_u32;
+        let next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            (state >> 24) as u8
+        };
+        std::iter::repeat_with(next).take(length).collect()
+    }
+
+    /// A segment of a JPEG.
+    fn segment(marker: u8, content: &[u8]) -> Vec<u8> {
+        let length = (content.len() as u16 + 2).to_be_bytes();
+        [&[0xff, marker][..], &length, content].concat()
+    }
+
+    #[test]
+    fn what_follows_the_end_of_a_jpeg_is_left_aside() {
+        let whole = encoded(64, ImageFormat::Jpeg);
+        let film = noise(2 << 20);
+        // Some of it looks like a part of a picture.
+        assert!(film.windows(2).any(|pair| pair == [0xff, SCAN]));
+        let scan = [&film[..], &[0xff, SCAN, 0, 0]].concat();
+        let expected = decode(&whole).unwrap();
+        for trailer in [film, scan, whole[..whole.len() / 2].to_vec()] {
+            let found = decode(&[&whole[..], &trailer].concat()).unwrap();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn jpeg_without_its_end_is_refused_whatever_it_carries() {
+        let whole = encoded(64, ImageFormat::Jpeg);
+        let small = encoded(8, ImageFormat::Jpeg);
+        let exif = segment(0xe1, &[b"Exif\0\0", &small[..]].concat());
+        let comment = segment(0xfe, &[0xff; 40]);
+        let fill = [0xff; 3];
+        let carrying = [&whole[..2], &exif, &fill, &comment, &whole[2..]].concat();
+        assert_eq!(decode(&carrying).unwrap(), decode(&whole).unwrap());
+        for length in 3..carrying.len() {
+            let error = decode(&carrying[..length]).unwrap_err();
+            assert!(
+                matches!(error, PictureProblem::Truncated),
+                "{length}: {error}"
+            );
+        }
+    }
+
+    /// Tables between scans, restarts and stuffed values within them.
+    #[test]
+    fn jpeg_ends_behind_its_last_scan() {
+        let scan = [
+            &segment(SCAN, &[1, 1, 0, 0, 0, 0])[..],
+            &[7, 0xff, 0, 0xd9, 0xff, 0xd3, 9],
+        ];
+        let table = segment(0xc4, &[0xff, END, 0xff, SCAN]);
+        let start = [0xff, 0xd8];
+        let end = [0xff, 0xff, END];
+        let [header, values] = scan;
+        let scans = [&start[..], &table, header, values, &table, header, values].concat();
+        assert!(ends_as_jpeg(&[&scans[..], &end].concat()));
+        for length in 0..scans.len() {
+            assert!(!ends_as_jpeg(&scans[..length]), "{length}");
+        }
+        assert!(!ends_as_jpeg(&[&start[..], &table, &end].concat()));
     }
 
     proptest! {
