@@ -196,11 +196,32 @@ fn folder_of(path: &Path) -> &Path {
 fn sync_folder(folder: &Path) -> Result<(), Error> {
     if cfg!(unix) {
         fault::point()
-            .and_then(|()| File::open(folder))
-            .and_then(|folder| folder.sync_all())
+            .and_then(|()| flush_folder(folder))
             .map_err(Error::new("flush the folder", folder))?;
     }
     Ok(())
+}
+
+/// Flushes a folder, where the file system can do that and it may be read: what was
+/// written is there, and as durable as it gets.
+fn flush_folder(folder: &Path) -> std::io::Result<()> {
+    let opened = match File::open(folder) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
+        opened => opened.and_then(|folder| folder.sync_all()),
+    };
+    match opened {
+        Err(error) if cannot_be_flushed(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// Whether a file system has no way to flush a folder: it says so (`ENOSYS`,
+/// `EOPNOTSUPP`), or that the call makes no sense (`EINVAL`).
+fn cannot_be_flushed(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidInput | ErrorKind::Unsupported
+    )
 }
 
 #[cfg(test)]
@@ -315,6 +336,41 @@ mod tests {
         fs::remove_file(temporary.path()).unwrap();
         drop(sweep);
         assert!(!claim(temporary.as_file(), temporary.path()));
+    }
+
+    /// No folder of `/proc` can be flushed.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn folder_that_cannot_be_flushed_stops_no_write() {
+        let proc = Path::new("/proc");
+        let error = File::open(proc).unwrap().sync_all().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        sync_folder(proc).unwrap();
+        assert!(sync_folder(Path::new("/proc/none")).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_what_a_file_system_cannot_do_is_passed_over() {
+        // EINVAL, ENOSYS, EOPNOTSUPP; EIO, EACCES, ENOSPC, EROFS, EDQUOT.
+        let (passed, told) = ([22, 38, 95], [5, 13, 28, 30, 122]);
+        let is_passed = |code| cannot_be_flushed(&std::io::Error::from_raw_os_error(code));
+        assert!(passed.into_iter().all(is_passed));
+        assert!(!told.into_iter().any(is_passed));
+    }
+
+    /// Such a folder takes files and does not tell which it has; a superuser may read it.
+    #[cfg(unix)]
+    #[test]
+    fn folder_that_may_not_be_read_is_written_into() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |mode| fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode));
+        mode(0o300).unwrap();
+        let result = write_bytes(&folder.path().join("out.bin"), b"x");
+        mode(0o700).unwrap();
+        result.unwrap();
+        assert_eq!(fs::read(folder.path().join("out.bin")).unwrap(), b"x");
     }
 
     #[test]
