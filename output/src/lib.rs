@@ -10,9 +10,10 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Writes a line to stderr, formatted as by `eprintln!`.
 #[macro_export]
@@ -47,6 +48,16 @@ pub fn print<T: Display + Serialize>(value: &T, json: bool) -> anyhow::Result<()
 pub fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("cannot write the result as JSON")?;
     write(&(text + "\n"))
+}
+
+/// Serializes a path as it is shown to people, for `serialize_with`: what of it is not
+/// Unicode, which JSON could not hold, is U+FFFD.
+///
+/// # Errors
+///
+/// Those of `serializer`.
+pub fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// Writes `text` to stdout.
@@ -102,6 +113,18 @@ mod tests {
             escaped("\u{1b}[1A\r\u{7f}\u{9b}x"),
             r"\u001b[1A\u000d\u007f\u009bx"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_that_are_not_unicode_have_a_json_form() {
+        use std::os::unix::ffi::OsStrExt;
+        #[derive(Serialize)]
+        struct Named<'a>(#[serde(serialize_with = "path")] &'a Path);
+        let name = Path::new(std::ffi::OsStr::from_bytes(b"gr\xf6\xdfer/\xc3\xbc.onnx"));
+        let json = serde_json::to_string(&Named(name)).ok();
+        let expected = "\"gr\u{fffd}\u{fffd}er/ü.onnx\"";
+        assert_eq!(json.as_deref(), Some(expected));
     }
 
     #[test]

@@ -144,6 +144,7 @@ pub struct RunResult {
     /// Its folder under `output`.
     pub name: String,
     /// The folder itself.
+    #[serde(serialize_with = "output::path")]
     pub folder: PathBuf,
     /// The settings that are varied, and their values.
     pub values: IndexMap<String, Value>,

@@ -88,6 +88,20 @@ fn bench_of_a_model_for_one_batch_size_runs_with_that_one() {
     assert!(throughput.iter().all(|row| row["batch"] == 3));
 }
 
+/// Files may have been named in another encoding.
+#[cfg(target_os = "linux")]
+#[test]
+fn names_that_are_not_unicode_have_a_json_form() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let model = std::ffi::OsStr::from_bytes(b"gr\xf6\xdfer.onnx");
+    let model = folder.path().join(model);
+    fs::copy(here("fixtures/digits.onnx"), &model).unwrap();
+    let report = json(bench(&model).args(["--batch", "1"]));
+    let name = report["model"].as_str().unwrap();
+    assert!(name.ends_with("gr\u{fffd}\u{fffd}er.onnx"), "{name}");
+}
+
 #[test]
 fn bench_refuses_plots_in_other_formats_before_it_measures() {
     let mut command = bench(&here("fixtures/digits.onnx"));

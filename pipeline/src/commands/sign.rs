@@ -27,7 +27,9 @@ pub(crate) struct Args {
 /// What was signed, for programs.
 #[derive(Serialize)]
 struct Signed<'a> {
+    #[serde(serialize_with = "output::path")]
     model: &'a Path,
+    #[serde(serialize_with = "output::path")]
     signature: &'a Path,
     /// The SHA-256 of the public key's PEM.
     key: Sha256,

@@ -42,6 +42,7 @@ pub struct Names {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Run {
     /// Folder of the training.
+    #[serde(serialize_with = "output::path")]
     pub name: PathBuf,
     /// The network's name.
     pub model: String,

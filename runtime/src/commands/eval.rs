@@ -150,6 +150,7 @@ fn side_by_side(model: &[String], dataset: &[String]) -> String {
 /// What the command prints.
 #[derive(Debug, Serialize)]
 struct Report {
+    #[serde(serialize_with = "output::path")]
     model: PathBuf,
     dataset: String,
     onnxruntime: String,

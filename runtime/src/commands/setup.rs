@@ -30,6 +30,7 @@ enum Target {
 /// The library that is ready.
 #[derive(Debug, Serialize)]
 struct Ready {
+    #[serde(serialize_with = "output::path")]
     library: PathBuf,
     version: String,
 }

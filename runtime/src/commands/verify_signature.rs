@@ -27,7 +27,9 @@ pub(crate) struct Args {
 /// A signature that is valid.
 #[derive(Debug, Serialize)]
 struct Valid {
+    #[serde(serialize_with = "output::path")]
     model: PathBuf,
+    #[serde(serialize_with = "output::path")]
     signature: PathBuf,
     /// The SHA-256 of the public key's PEM.
     key: Sha256,

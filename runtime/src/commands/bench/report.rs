@@ -20,6 +20,7 @@ const BEFORE_BAR: usize = 56;
 /// All measurements of a model.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
+    #[serde(serialize_with = "output::path")]
     model: PathBuf,
     provider: ActiveProvider,
     onnxruntime: String,
