@@ -40,6 +40,14 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// A signature is to be written where the model or the key is.
+    #[error("the signature cannot be written to {}: that is the {kept}", path.display())]
+    Taken {
+        /// Where it was to be written.
+        path: PathBuf,
+        /// What is there.
+        kept: &'static str,
+    },
     /// A bundle is not one of these signatures.
     #[error("{}: no signature of a model: {problem}", path.display())]
     Bundle {
@@ -251,6 +259,9 @@ impl Error {
             ),
             Self::NotAFile { .. } => {
                 Some("name the file itself: a link can point elsewhere tomorrow".to_owned())
+            }
+            Self::Taken { .. } => {
+                Some("name another file, or none to write it beside the model".to_owned())
             }
             Self::File(_)
             | Self::TooLarge { .. }

@@ -46,9 +46,31 @@ use statement::Statement;
 /// Where the signature of the model at `model` usually is: beside it, with
 /// `.sig` after its name.
 pub fn usual_path(model: &Path) -> PathBuf {
-    let mut name = model.as_os_str().to_owned();
+    // Without a slash at the end, behind which the name would be another.
+    let mut name = model.components().collect::<PathBuf>().into_os_string();
     name.push(".sig");
     name.into()
+}
+
+/// Checks that a signature at `signature` would take the place neither of the model at
+/// `model` nor of the file of the key at `key`.
+///
+/// # Errors
+///
+/// When it would.
+pub fn check_place(signature: &Path, model: &Path, key: &Path) -> Result<(), Error> {
+    let is_at = |other: &Path| match (signature.canonicalize(), other.canonicalize()) {
+        (Ok(signature), Ok(other)) => signature == other,
+        // What is not there is not lost.
+        _ => false,
+    };
+    for (kept, taken) in [("model", is_at(model)), ("private key", is_at(key))] {
+        if taken {
+            let path = signature.to_owned();
+            return Err(Error::Taken { path, kept });
+        }
+    }
+    Ok(())
 }
 
 /// Signs the model at `model`, a file or a folder. In a folder, the files that
@@ -102,6 +124,43 @@ pub fn verify(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signature_stands_beside_a_folder_with_a_slash_behind_its_name() {
+        for (model, expected) in [
+            ("m.onnx", "m.onnx.sig"),
+            ("models", "models.sig"),
+            ("models/", "models.sig"),
+            ("../a/models//", "../a/models.sig"),
+            ("/models/.", "/models.sig"),
+        ] {
+            assert_eq!(usual_path(Path::new(model)), Path::new(expected));
+        }
+    }
+
+    #[test]
+    fn signature_takes_the_place_of_neither_model_nor_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let [model, key, old] =
+            ["m.onnx", "private.pem", "m.onnx.sig"].map(|name| folder.path().join(name));
+        for path in [&model, &key, &old] {
+            std::fs::write(path, "content").unwrap();
+        }
+        let other_name = folder.path().join(".").join("m.onnx");
+        for (path, kept) in [
+            (&model, "model"),
+            (&other_name, "model"),
+            (&key, "private key"),
+        ] {
+            let error = check_place(path, &model, &key).unwrap_err();
+            assert!(error.to_string().ends_with(kept), "{error}");
+            assert!(error.hint().is_some());
+        }
+        check_place(&old, &model, &key).unwrap();
+        check_place(&folder.path().join("new.sig"), &model, &key).unwrap();
+        let error = check_place(folder.path(), folder.path(), &key).unwrap_err();
+        assert!(matches!(error, Error::Taken { .. }), "{error}");
+    }
 
     #[test]
     fn statement_that_cannot_be_used_names_the_file_of_the_signature() {

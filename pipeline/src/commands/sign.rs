@@ -40,6 +40,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Some(output) => output.clone(),
         None => signing::usual_path(&args.model),
     };
+    signing::check_place(&output, &args.model, &args.key)?;
     let key = PrivateKey::read(&args.key)?;
     sign(&args.model, &output, &key)?.write(&output)?;
     if args.json {
