@@ -53,9 +53,14 @@ pub(crate) fn cuda_hint(library: &Library) -> String {
 }
 
 /// CUDA as an execution provider that fails aloud: without `error_on_failure`
-/// ONNX Runtime would run on the CPU and say nothing.
+/// ONNX Runtime would run on the CPU and say nothing. It computes in f32: TF32,
+/// which it would use else, has ten bits after the point, and its logits are no
+/// longer those of the CPU.
 pub(crate) fn cuda() -> ep::ExecutionProviderDispatch {
-    ep::CUDA::default().build().error_on_failure()
+    ep::CUDA::default()
+        .with_tf32(false)
+        .build()
+        .error_on_failure()
 }
 
 /// Loads CUDA and cuDNN from the Python environment, where it has them: the
