@@ -34,6 +34,8 @@ pub struct Session {
     fallback: Option<String>,
     /// The position of the logits among the outputs.
     logits: usize,
+    /// Whether that output has their softmax instead.
+    has_softmax: bool,
 }
 
 /// The answers of a classifier to a batch.
@@ -168,6 +170,7 @@ impl Session {
         };
         let (session, provider, fallback) = opener.open(options.provider)?;
         let logits = find_logits(&session).map_err(not_a_classifier(path))?;
+        let has_softmax = is_softmax(&model, session.outputs()[logits].name());
         Ok(Self {
             session,
             model,
@@ -175,6 +178,7 @@ impl Session {
             provider,
             fallback,
             logits,
+            has_softmax,
         })
     }
 
@@ -207,7 +211,9 @@ impl Session {
     }
 
     /// Runs the model on `images` of `shape` [n, channels, height, width]; the
-    /// logits are the output named `logits`, or the first.
+    /// logits are the output named `logits`, or the first. Where a softmax over the
+    /// classes has made that output, they are its natural logarithm, of which the softmax
+    /// is the output again; that of 0 is -∞.
     ///
     /// # Errors
     ///
@@ -232,7 +238,10 @@ impl Session {
             .map_err(&failed)?;
         match found[..] {
             [n, classes] if n == shape[0] as i64 && classes > 0 => Ok(Logits {
-                values: values.to_vec(),
+                values: match self.has_softmax {
+                    true => values.iter().map(|part| part.ln()).collect(),
+                    false => values.to_vec(),
+                },
                 classes: classes as usize,
             }),
             _ => Err(Error::Output {
@@ -275,6 +284,19 @@ fn find_logits(session: &OrtSession) -> Result<usize, String> {
     let output = outputs.get(index).ok_or("it has no output")?;
     expect_floats("output", output.name(), output.dtype(), 2)?;
     Ok(index)
+}
+
+/// Whether the `output` of `model`, [n, classes], comes out of a softmax over the
+/// classes.
+fn is_softmax(model: &ModelProto, output: &str) -> bool {
+    let mut nodes = model.graph.iter().flat_map(|graph| &graph.node);
+    let maker = nodes.find(|node| node.output.iter().any(|name| name == output));
+    maker.is_some_and(|node| {
+        let mut attributes = node.attribute.iter();
+        let axis = attributes.find(|attribute| attribute.name == "axis");
+        // Of two axes, the last is the usual one in every version of ONNX.
+        node.op_type == "Softmax" && axis.is_none_or(|axis| matches!(axis.i, 1 | -1))
+    })
 }
 
 /// A shape of rank 0 is one that the model does not declare.

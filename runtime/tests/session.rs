@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use common::{floats, ints, linear, load_library, metadata, model, node, pairs, value};
+use common::{floats, int, ints, linear, load_library, metadata, model, node, pairs, value};
 use onnx::proto::tensor_shape_proto::dimension::Value::{DimParam, DimValue};
 use onnx::proto::{GraphProto, ModelProto};
 use runtime::bench::{Effort, measure};
@@ -99,6 +99,55 @@ fn logits_are_taken_by_name_among_several_outputs() {
         .run(&[3.0, 1.0], [1, 1, 1, 2])
         .unwrap();
     assert_eq!(logits.values(), [2.0, -2.0]);
+}
+
+/// As most models of other programs end.
+#[test]
+fn logits_of_a_softmax_are_its_logarithm() {
+    let with_softmax = |axis: Option<i64>| {
+        let mut model = brighter(None);
+        let graph = model.graph.as_mut().unwrap();
+        graph.node[1].output = vec!["scores".to_owned()];
+        let mut softmax = node("Softmax", &["scores"], "logits");
+        softmax.attribute = axis.map(|axis| int("axis", axis)).into_iter().collect();
+        graph.node.push(softmax);
+        open(&model).unwrap()
+    };
+    let split = pairs(vec![255, 0, 255, 0, 0, 255], vec![0, 1, 1]);
+    let metadata = metadata("pairs", [1, 1, 2], &["left", "right"]);
+    let plain = evaluate(
+        &mut open(&brighter(None)).unwrap(),
+        &metadata,
+        &split,
+        batch(2),
+    )
+    .unwrap();
+    for axis in [None, Some(-1), Some(1)] {
+        let mut session = with_softmax(axis);
+        let found = evaluate(&mut session, &metadata, &split, batch(2)).unwrap();
+        assert_eq!(found.predictions, plain.predictions);
+        assert!(
+            (found.loss - plain.loss).abs() < 1e-6,
+            "{} {}",
+            found.loss,
+            plain.loss
+        );
+        let [of_plain, of_softmax] = [open(&brighter(None)).unwrap(), with_softmax(axis)]
+            .map(|mut session| predict(&mut session, &metadata, split.images(), batch(3)).unwrap());
+        for (plain, found) in of_plain.iter().zip(&of_softmax) {
+            let [plain, found] = [plain, found].map(|prediction| &prediction.ranking[0]);
+            assert_eq!(plain.class, found.class);
+            assert!((plain.probability - found.probability).abs() < 1e-6);
+        }
+        // Logits ±100: the smaller part is 0 in 32 bits.
+        let logits = session.run(&[100.0, 0.0], [1, 1, 1, 2]).unwrap();
+        assert_eq!(logits.values(), [0.0, f32::NEG_INFINITY]);
+    }
+    // Over the images, it tells nothing of the classes.
+    let logits = with_softmax(Some(0))
+        .run(&[3.0, 1.0], [1, 1, 1, 2])
+        .unwrap();
+    assert_eq!(logits.values(), [1.0, 1.0]);
 }
 
 #[test]

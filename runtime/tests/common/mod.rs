@@ -152,6 +152,15 @@ pub fn node(op_type: &str, inputs: &[&str], output: &str) -> NodeProto {
     }
 }
 
+pub fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        r#type: AttributeType::Int as i32,
+        i: value,
+        ..Default::default()
+    }
+}
+
 pub fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     AttributeProto {
         name: name.to_owned(),
