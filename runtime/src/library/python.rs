@@ -54,24 +54,33 @@ pub(super) fn library_folders() -> Result<Vec<PathBuf>, String> {
 /// The folders of the CUDA and cuDNN libraries that the `nvidia-*` packages
 /// install: (CUDA, cuDNN).
 pub(crate) fn nvidia_folders() -> (Option<PathBuf>, Option<PathBuf>) {
-    let library = if cfg!(windows) { "bin" } else { "lib" };
     let roots: Vec<_> = interpreters()
         .iter()
         .filter_map(|interpreter| package_folders(interpreter, "nvidia").ok())
         .flatten()
         .collect();
-    let find = |package: &str| {
-        roots
-            .iter()
-            .map(|root| root.join(package).join(library))
-            .find(|folder| folder.is_dir())
+    // In Windows, the packages for CUDA 13 have a folder for the processor.
+    let names: &[&str] = match cfg!(windows) {
+        true => &["bin/x86_64", "bin"],
+        false => &["lib"],
     };
+    let find = |package| first_folder(&roots, package, names);
     (find("cu13"), find("cudnn"))
 }
 
+/// The first folder of the `package` in `roots` that has one of these names.
+fn first_folder(roots: &[PathBuf], package: &str, names: &[&str]) -> Option<PathBuf> {
+    let packages = roots.iter().map(|root| root.join(package));
+    packages
+        .flat_map(|package| names.iter().map(move |name| package.join(name)))
+        .find(|folder| folder.is_dir())
+}
+
+/// The folders of `package`, which are printed in UTF-8 whatever the system's own
+/// encoding is: users have names of all languages.
 fn package_folders(interpreter: &Path, package: &str) -> Result<Vec<PathBuf>, String> {
     let output = command(interpreter, Path::new("/"))
-        .args(["-c", FIND_PACKAGE, package])
+        .args(["-X", "utf8", "-c", FIND_PACKAGE, package])
         .output()
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -94,4 +103,25 @@ pub(super) fn command(interpreter: &Path, folder: &Path) -> Command {
 pub(super) fn last_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     text.trim().lines().last().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_of_the_processor_comes_first() {
+        let names = ["bin/x86_64", "bin"];
+        let root = tempfile::tempdir().unwrap();
+        let package = root.path().join("cu13");
+        let roots = [PathBuf::from("none"), root.path().to_owned()];
+        assert_eq!(first_folder(&roots, "cu13", &names), None);
+        for name in ["bin", "bin/x86_64"] {
+            std::fs::create_dir(package.join(name).parent().unwrap()).ok();
+            std::fs::create_dir(package.join(name)).unwrap();
+            let found = first_folder(&roots, "cu13", &names);
+            assert_eq!(found, Some(package.join(name)));
+        }
+    }
 }
