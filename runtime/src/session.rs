@@ -73,6 +73,10 @@ pub enum Error {
     Load {
         /// The file.
         path: PathBuf,
+        /// The version of ONNX Runtime.
+        version: String,
+        /// Its library.
+        library: PathBuf,
         /// ONNX Runtime's reason.
         source: ort::Error,
     },
@@ -113,6 +117,8 @@ pub enum Error {
         path: PathBuf,
         /// The shape: [n, channels, height, width].
         shape: [usize; 4],
+        /// What ran it.
+        provider: ActiveProvider,
         /// ONNX Runtime's reason.
         source: ort::Error,
     },
@@ -143,12 +149,29 @@ impl Error {
                  logits [n, classes]"
                     .to_owned(),
             ),
-            Self::Run { .. } => Some(
-                "does the dataset have the model's image size? `runtime inspect` shows it"
-                    .to_owned(),
-            ),
-            Self::Model(_) | Self::Load { .. } | Self::Input { .. } | Self::Batch { .. } => None,
+            Self::Load {
+                version, library, ..
+            } => Some(format!(
+                "this is ONNX Runtime {version}, `{}`; one that is older than the model may not \
+                 know its opset or its IR version: `python3 -m pip install --upgrade \
+                 onnxruntime` gets a newer one, `--ort-lib PATH` names it",
+                library.display()
+            )),
+            Self::Run { provider, .. } => Some(run_hint(*provider)),
+            Self::Model(_) | Self::Input { .. } | Self::Batch { .. } => None,
         }
+    }
+}
+
+/// What may be wrong where a model fails.
+fn run_hint(provider: ActiveProvider) -> String {
+    let size = "does the dataset have the model's image size? `runtime inspect` shows it";
+    match provider {
+        ActiveProvider::Cpu => size.to_owned(),
+        ActiveProvider::Cuda => format!(
+            "{size}; where the GPU has too little memory, a smaller `--batch` or \
+             `--provider cpu` helps"
+        ),
     }
 }
 
@@ -229,6 +252,7 @@ impl Session {
         let failed = |source| Error::Run {
             path: self.path.clone(),
             shape,
+            provider: self.provider,
             source,
         };
         let input = TensorRef::from_array_view((shape, images)).map_err(&failed)?;
@@ -359,6 +383,8 @@ impl Opener<'_> {
             .and_then(|mut builder| builder.commit_from_memory(self.bytes));
         session.map_err(|source| Error::Load {
             path: self.path.to_owned(),
+            version: self.library.version().to_owned(),
+            library: self.library.path().to_owned(),
             source,
         })
     }

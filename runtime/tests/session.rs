@@ -274,8 +274,32 @@ fn values_that_do_not_make_up_the_shape_are_rejected() {
         assert!(matches!(error, SessionError::Input { .. }), "{error}");
     }
     let error = session.run(&[0.0; 3], [1, 1, 1, 3]).unwrap_err();
-    assert!(matches!(error, SessionError::Run { .. }), "{error}");
-    assert!(error.hint().is_some());
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.contains("image size") && !hint.contains("--provider cpu"),
+        "{hint}"
+    );
+    // A GPU may have too little memory.
+    let SessionError::Run {
+        path,
+        shape,
+        source,
+        ..
+    } = error
+    else {
+        panic!("{error}");
+    };
+    let provider = ActiveProvider::Cuda;
+    let error = SessionError::Run {
+        path,
+        shape,
+        provider,
+        source,
+    };
+    let hint = error.hint().unwrap();
+    for text in ["image size", "--batch", "--provider cpu"] {
+        assert!(hint.contains(text), "{hint}");
+    }
 }
 
 #[test]
@@ -300,6 +324,16 @@ fn model_that_onnx_runtime_refuses_is_an_error_with_its_reason() {
         panic!("{error}");
     };
     assert!(source.to_string().contains("NoSuchOperator"), "{source}");
+    let (library, hint) = (load_library(), error.hint().unwrap());
+    let path = library.path().to_str().unwrap();
+    for text in [
+        library.version(),
+        path,
+        "pip install --upgrade",
+        "--ort-lib",
+    ] {
+        assert!(hint.contains(text), "no `{text}` in: {hint}");
+    }
 }
 
 #[test]
