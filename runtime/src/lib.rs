@@ -54,7 +54,7 @@ pub use hint::hint;
 pub use inspect::Inspection;
 pub use library::Library;
 pub use metadata::{MetadataError, ModelMetadata, Sources};
-pub use predict::{Prediction, Ranked, predict};
+pub use predict::{Prediction, Ranked, predict, predict_finite};
 pub use provider::{ActiveProvider, Provider};
 pub use session::{Error as SessionError, Logits, Options as SessionOptions, Session};
 pub use tensors::TensorSession;

@@ -39,6 +39,25 @@ pub fn predict(
     images: &Images,
     batch: NonZeroUsize,
 ) -> Result<Vec<Prediction>, Error> {
+    let predictions = predict_finite(session, metadata, images, batch)?;
+    let numbered = predictions.into_iter().enumerate();
+    numbered
+        .map(|(image, prediction)| prediction.ok_or(Error::NotFinite { image }))
+        .collect()
+}
+
+/// As [`predict`], with none for an image that the model answers with something that
+/// is no number.
+///
+/// # Errors
+///
+/// As [`predict`], but for that.
+pub fn predict_finite(
+    session: &mut Session,
+    metadata: &ModelMetadata,
+    images: &Images,
+    batch: NonZeroUsize,
+) -> Result<Vec<Option<Prediction>>, Error> {
     let (expected, found) = (metadata.input, images.image_shape());
     if expected != found {
         return Err(Error::ImageShape { expected, found });
@@ -57,10 +76,8 @@ pub fn predict(
         let count = pixels.len() / images.image_len();
         let rows = if fixed.is_some() { batch } else { count };
         let logits = run(session, metadata, pixels, count, rows)?;
-        for row in logits.chunks_exact(metadata.classes.len()) {
-            let image = predictions.len();
-            predictions.push(rank(row, metadata).ok_or(Error::NotFinite { image })?);
-        }
+        let rows = logits.chunks_exact(metadata.classes.len());
+        predictions.extend(rows.map(|row| rank(row, metadata)));
     }
     Ok(predictions)
 }

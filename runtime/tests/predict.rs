@@ -148,6 +148,37 @@ fn pictures_that_cannot_be_used_are_told_and_the_others_are_predicted() {
     }
 }
 
+/// Logits overflow where both pixels are bright.
+#[test]
+fn picture_without_a_finite_answer_is_told_by_its_name_and_the_others_are_predicted() {
+    let (folder, files) = (tempfile::tempdir().unwrap(), Files::new());
+    let weights = [f32::MAX, 0.0, f32::MAX, 0.0];
+    let model = linear(None, [1, 1, 2], &weights, &[0.0, 1.0]);
+    let metadata = metadata("pairs", [1, 1, 2], &["left", "right"]);
+    let model = files.model(&with_metadata(model, &metadata));
+    for index in 0..70 {
+        let shade = if index == 68 { 255 } else { 0 };
+        let picture = GrayImage::from_raw(2, 1, vec![shade; 2]).unwrap();
+        picture
+            .save(folder.path().join(format!("{index:02}.png")))
+            .unwrap();
+    }
+    let output = predict_with(&model, folder.path())
+        .args([".", "--json"])
+        .assert()
+        .code(1);
+    let answers: Vec<Value> = serde_json::from_slice(&output.get_output().stdout).unwrap();
+    assert_eq!(answers.len(), 69);
+    assert!(answers.iter().all(|answer| answer["label"] == "right"));
+    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    for line in [
+        "error: ./68.png: the model's answer is infinite or not a number\n",
+        "error: 1 of 70 pictures cannot be used\n",
+    ] {
+        assert!(stderr.contains(line), "no `{line}` in:\n{stderr}");
+    }
+}
+
 /// Pictures that are not square, in a folder for each class.
 fn wide_and_tall() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use image::RgbImage;
 use output::message;
 use runtime::cli::count;
 use runtime::prepare::{Center, Invert, Preparation, Prepared, prepare};
-use runtime::{ModelMetadata, Session, SessionOptions, library, predict};
+use runtime::{ModelMetadata, Prediction, Session, SessionOptions, library, predict_finite};
 
 use super::eval;
 use answers::Answer;
@@ -125,8 +125,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut failed = 0;
     for sources in sources.chunks(batch(metadata.input).get()) {
         let ready = load(sources, &metadata, preparation(args, &metadata));
-        failed += sources.len() - ready.len();
-        for answer in answer(&mut session, &metadata, ready)? {
+        let answers = answer(&mut session, &metadata, ready)?;
+        failed += sources.len() - answers.len();
+        for answer in answers {
             printer.print(answer)?;
         }
     }
@@ -175,6 +176,7 @@ fn load(sources: &[Source], metadata: &ModelMetadata, preparation: Preparation) 
     ready.filter_map(Result::ok).collect()
 }
 
+/// The answers to those pictures that have one; of the others, stderr says so.
 fn answer(
     session: &mut Session,
     metadata: &ModelMetadata,
@@ -184,9 +186,20 @@ fn answer(
     let [channels, height, width] = metadata.input;
     let shape = [ready.len(), channels, height, width];
     let images = Images::new(pixels.copied().collect(), shape)?;
-    let predictions = predict(session, metadata, &images, batch(metadata.input))?;
-    let answers = ready.into_iter().zip(predictions);
-    Ok(answers
-        .map(|(ready, prediction)| Answer::new(ready, prediction, metadata.input))
+    let predictions = predict_finite(session, metadata, &images, batch(metadata.input))?;
+    let answer = |(ready, prediction): (Ready, Option<Prediction>)| match prediction {
+        Some(prediction) => Some(Answer::new(ready, prediction, metadata.input)),
+        None => {
+            message!(
+                "error: {}: the model's answer is infinite or not a number",
+                ready.name
+            );
+            None
+        }
+    };
+    Ok(ready
+        .into_iter()
+        .zip(predictions)
+        .filter_map(answer)
         .collect())
 }
