@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::{EvaluateError, SessionError, library};
+use crate::{EvaluateError, MetadataError, SessionError, library};
 
 /// What the user can do about `error`, if it is one of this crate or of `signing`
 /// that has more to say than its message.
@@ -14,6 +14,9 @@ pub fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         return Some(error.hint());
     }
     if let Some(error) = error.downcast_ref::<signing::Error>() {
+        return error.hint();
+    }
+    if let Some(error) = error.downcast_ref::<MetadataError>() {
         return error.hint();
     }
     if let Some(EvaluateError::Session(error)) = error.downcast_ref::<EvaluateError>() {

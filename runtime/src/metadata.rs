@@ -129,6 +129,18 @@ pub enum MetadataError {
     },
 }
 
+impl MetadataError {
+    /// What the user can do, where it is not plain from the message.
+    pub fn hint(&self) -> Option<String> {
+        matches!(self, Self::Absent).then(|| {
+            "Burnish writes it into the models that it exports: the classes, and how pixels \
+             become numbers; of other models, `runtime eval --dataset NAME`, `runtime bench` \
+             and `runtime inspect` need none"
+                .to_owned()
+        })
+    }
+}
+
 const CHANNELS_EXPECTED: &str =
     "a JSON list with a number for each channel, a positive one for `std`";
 

@@ -122,6 +122,18 @@ pub enum Error {
         /// ONNX Runtime's reason.
         source: ort::Error,
     },
+    /// An input whose size is open.
+    #[error(
+        "`{}` does not say how large its images are: the input has the shape [{}]",
+        path.display(),
+        sides(found)
+    )]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// The shape of the input, with -1 for what is open.
+        found: Vec<i64>,
+    },
     /// An output that is not [n, classes].
     #[error(
         "the output `{output}` of `{}` has the shape {found:?}, but [{images}, classes] is expected",
@@ -158,6 +170,11 @@ impl Error {
                 library.display()
             )),
             Self::Run { provider, .. } => Some(run_hint(*provider)),
+            Self::Size { .. } => Some(
+                "models that Burnish has exported say it in their metadata (`burnish.input`); \
+                 others can be exported with fixed channels, height and width"
+                    .to_owned(),
+            ),
             Self::Model(_) | Self::Input { .. } | Self::Batch { .. } => None,
         }
     }
@@ -233,6 +250,26 @@ impl Session {
         NonZeroUsize::new(usize::try_from(first).ok()?)
     }
 
+    /// The size of an image, [channels, height, width], as the model's input has it.
+    ///
+    /// # Errors
+    ///
+    /// When a part of it is open.
+    pub fn image_shape(&self) -> Result<[usize; 3], Error> {
+        let input = self.session.inputs().first();
+        let found = input.and_then(|input| input.dtype().tensor_shape());
+        let found = found.map(|shape| shape.to_vec()).unwrap_or_default();
+        match found[..] {
+            [_, channels, height, width] if channels.min(height).min(width) > 0 => {
+                Ok([channels, height, width].map(|side| side as usize))
+            }
+            _ => Err(Error::Size {
+                path: self.path.clone(),
+                found,
+            }),
+        }
+    }
+
     /// Runs the model on `images` of `shape` [n, channels, height, width]; the
     /// logits are the output named `logits`, or the first. Where a softmax over the
     /// classes has made that output, they are its natural logarithm, of which the softmax
@@ -280,6 +317,15 @@ impl Session {
             }),
         }
     }
+}
+
+/// A shape in words, with `?` for what is open.
+fn sides(shape: &[i64]) -> String {
+    let side = |&side: &i64| match side {
+        0.. => side.to_string(),
+        _ => "?".to_owned(),
+    };
+    shape.iter().map(side).collect::<Vec<_>>().join(", ")
 }
 
 /// A buffer for a batch of images of `shape` [n, channels, height, width].

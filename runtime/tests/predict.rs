@@ -179,6 +179,23 @@ fn picture_without_a_finite_answer_is_told_by_its_name_and_the_others_are_predic
     }
 }
 
+#[test]
+fn model_without_metadata_is_refused_with_what_it_lacks() {
+    let (folder, files) = (digits(), Files::new());
+    let model = files.model(&linear(None, [1, 28, 28], &[0.0; 7840], &[0.0; 10]));
+    let output = predict_with(&model, folder.path())
+        .arg(".")
+        .assert()
+        .code(1);
+    let stderr = String::from_utf8_lossy(&output.get_output().stderr).into_owned();
+    for text in [
+        "no metadata of Burnish",
+        "hint: Burnish writes it into the models",
+    ] {
+        assert!(stderr.contains(text), "no `{text}` in:\n{stderr}");
+    }
+}
+
 /// Pictures that are not square, in a folder for each class.
 fn wide_and_tall() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

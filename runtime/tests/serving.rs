@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
 use assert_cmd::Command;
-use common::{Files, fixture, library_path, linear, metadata, runtime, with_metadata};
+use common::{Files, fixture, library_path, linear, metadata, runtime, value, with_metadata};
 use onnx::proto::ModelProto;
+use onnx::proto::tensor_shape_proto::dimension;
 use runtime::{ModelMetadata, Sources};
 use serde_json::Value;
 
@@ -86,6 +87,22 @@ fn bench_of_a_model_for_one_batch_size_runs_with_that_one() {
     assert_eq!(report["latency"][0]["batch"], 3);
     let throughput = report["throughput"].as_array().unwrap();
     assert!(throughput.iter().all(|row| row["batch"] == 3));
+}
+
+#[test]
+fn bench_of_a_model_without_metadata_takes_the_size_that_its_input_has() {
+    let files = Files::new();
+    let mut model = linear(None, [1, 1, 2], &[0.0; 4], &[0.0; 2]);
+    let report = json(bench(&files.model(&model)).args(["--batch", "2"]));
+    assert_eq!(report["throughput"][0]["batch"], 2);
+    let side = || dimension::Value::DimParam("side".to_owned());
+    let fixed = dimension::Value::DimValue;
+    let input = vec![side(), fixed(1), side(), fixed(2)];
+    model.graph.as_mut().unwrap().input = vec![value("image", input)];
+    refuses(
+        &mut bench(&files.model(&model)),
+        &["does not say how large", "[?, 1, ?, 2]", "hint: "],
+    );
 }
 
 /// Files may have been named in another encoding.

@@ -303,6 +303,25 @@ fn values_that_do_not_make_up_the_shape_are_rejected() {
 }
 
 #[test]
+fn image_shape_is_that_of_the_input() {
+    assert_eq!(
+        open(&brighter(None)).unwrap().image_shape().unwrap(),
+        [1, 1, 2]
+    );
+    let mut model = brighter(None);
+    let open_side = || DimParam("side".to_owned());
+    let sides = vec![open_side(), DimValue(1), open_side(), DimValue(2)];
+    model.graph.as_mut().unwrap().input = vec![value("image", sides)];
+    let error = open(&model).unwrap().image_shape().unwrap_err();
+    assert!(matches!(error, SessionError::Size { .. }), "{error}");
+    assert!(
+        error.to_string().ends_with("has the shape [?, 1, ?, 2]"),
+        "{error}"
+    );
+    assert!(error.hint().is_some());
+}
+
+#[test]
 fn model_that_is_no_image_classifier_is_rejected() {
     let mut model = brighter(None);
     let graph = model.graph.as_mut().unwrap();

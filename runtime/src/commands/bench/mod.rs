@@ -12,7 +12,7 @@ use std::time::Duration;
 use output::message;
 use runtime::bench::{Effort, measure};
 use runtime::cli::count;
-use runtime::{Library, ModelMetadata, Session, SessionOptions, library};
+use runtime::{Library, MetadataError, ModelMetadata, Session, SessionOptions, library};
 
 use super::eval;
 use report::{LatencyRow, Report, ThroughputRow};
@@ -61,7 +61,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let metadata = ModelMetadata::of_model(&onnx::read(&args.model)?)?;
+    let metadata = described(args)?;
     let library = library::load(args.ort_lib.as_deref())?;
     let mut report: Option<Report> = None;
     for threads in threads(args) {
@@ -72,7 +72,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             }
             Report::new(args, &library, session.provider())
         });
-        measure_all(args, &mut session, metadata.input, threads, report)?;
+        let input = match &metadata {
+            Some(metadata) => metadata.input,
+            None => session.image_shape()?,
+        };
+        measure_all(args, &mut session, input, threads, report)?;
     }
     // There is at least one number of threads.
     let Some(report) = report else { return Ok(()) };
@@ -82,6 +86,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         message!("wrote {}", file.path().display());
     }
     Ok(())
+}
+
+/// What the model says of itself, if it is one of Burnish.
+fn described(args: &Args) -> anyhow::Result<Option<ModelMetadata>> {
+    match ModelMetadata::of_model(&onnx::read(&args.model)?) {
+        Err(MetadataError::Absent) => Ok(None),
+        metadata => Ok(Some(metadata?)),
+    }
 }
 
 /// The numbers of threads to measure with, no more than there are processors.
