@@ -43,9 +43,16 @@ for (const svg of document.querySelectorAll(".canvas svg")) {
     }
     show(best, event);
   };
-  svg.addEventListener("pointermove", nearest);
+  let frame = 0; // pointers move more often than the screen is drawn
+  svg.addEventListener("pointermove", (event) => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => nearest(event));
+  });
   svg.addEventListener("pointerdown", nearest);
-  svg.addEventListener("pointerleave", () => show(null));
+  svg.addEventListener("pointerleave", () => {
+    cancelAnimationFrame(frame);
+    show(null);
+  });
 }
 
 const button = document.getElementById("theme");

@@ -15,6 +15,9 @@ use crate::text::{grouped, percent};
 const SIDE: f64 = 340.0;
 /// Its size for many classes.
 const LARGE_SIDE: f64 = 720.0;
+/// The most classes of which cells without images say so, too: a page is slow with tens
+/// of thousands of texts.
+const TIPPED: usize = 64;
 /// Of the counts; smaller ones are left out.
 const SIZES: [u32; 6] = [12, 11, 10, 9, 8, 7];
 
@@ -32,6 +35,7 @@ fn draw(look: &Look, evaluation: &Evaluation<'_>) -> Scene {
     let layout = layout(look, evaluation, side);
     let computed = ComputedLayout::from_layout(&layout);
     let mut scene = render_multiple(vec![Drawn::Heatmap(heatmap(look, evaluation))], layout);
+    ungroup_untitled(&mut scene.elements);
     counts(
         look,
         evaluation,
@@ -40,6 +44,24 @@ fn draw(look: &Look, evaluation: &Evaluation<'_>) -> Scene {
         &mut scene,
     );
     scene
+}
+
+/// Takes away the groups whose title is empty, and leaves what is in them.
+fn ungroup_untitled(elements: &mut Vec<Primitive>) {
+    let mut is_within = false;
+    elements.retain(|element| match element {
+        Primitive::GroupStart {
+            title: Some(title), ..
+        } if title.is_empty() => {
+            is_within = true;
+            false
+        }
+        Primitive::GroupEnd if is_within => {
+            is_within = false;
+            false
+        }
+        _ => true,
+    });
 }
 
 /// Axes around a square of `side`.
@@ -130,10 +152,14 @@ fn shades(row: usize, counts: &[u64]) -> Vec<f64> {
     counts.iter().enumerate().map(shade).collect()
 }
 
+/// What each cell of a row says; nothing where there is no image among many classes.
 fn tips(evaluation: &Evaluation<'_>, row: usize, counts: &[u64]) -> Vec<String> {
     let name = |class: usize| evaluation.classes[class].name.as_str();
     let total: u64 = counts.iter().sum();
     let tip = |(column, &count): (usize, &u64)| {
+        if count == 0 && counts.len() > TIPPED {
+            return String::new();
+        }
         let part = percent(count as f64 / total.max(1) as f64);
         let (count, truth, predicted) = (grouped(count), name(row), name(column));
         format!("true class: {truth}\npredicted: {predicted}\n{count} images, {part} of the class")
@@ -183,6 +209,22 @@ fn counts(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_without_a_title_are_taken_away() {
+        let group = |title: &str| Primitive::GroupStart {
+            transform: None,
+            title: Some(title.to_owned()),
+            extra_attrs: None,
+        };
+        let end = || Primitive::GroupEnd;
+        let mut elements = vec![group(""), end(), group("a tip"), end(), group(""), end()];
+        ungroup_untitled(&mut elements);
+        let [Primitive::GroupStart { title, .. }, Primitive::GroupEnd] = &elements[..] else {
+            panic!("{elements:?}");
+        };
+        assert_eq!(title.as_deref(), Some("a tip"));
+    }
 
     #[test]
     fn mistakes_are_shaded_against_right_answers() {
