@@ -308,6 +308,7 @@ fn write_table(f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -328,6 +329,39 @@ mod tests {
             settings: Value::Null,
         };
         History { runs: vec![run] }
+    }
+
+    /// Two trainings of the same weights, of which `b` has exported its last ones and evaluated
+    /// them on other images, too.
+    #[test]
+    fn evaluation_is_that_of_the_runs_own_export_on_its_own_dataset() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for run in ["a/fit", "b/fit"] {
+            artifact::write_bytes(&at(run).join(trainer::BEST), b"best").unwrap();
+            artifact::write_bytes(&at(run).join(trainer::LAST), b"last").unwrap();
+        }
+        let mut found = Found::default();
+        for (name, weights, dataset, accuracy) in [
+            ("b/elsewhere", b"best", "other", 0.3),
+            ("a/score", b"best", "digits", 0.9),
+            ("b/score", b"last", "digits", 0.8),
+        ] {
+            let weights = Sha256::of_bytes(weights);
+            let evaluated = Evaluated {
+                dataset: dataset.to_owned(),
+                accuracy,
+                loss: 0.0,
+                weights: Some(weights),
+            };
+            let of_weights = found.evaluations.entry(weights).or_default();
+            of_weights.push((at(name), evaluated));
+        }
+        let accuracy =
+            |run: &str, dataset: &str| Some(found.evaluated(&at(run), dataset)?.accuracy);
+        assert_eq!(accuracy("a/fit", "digits"), Some(0.9));
+        assert_eq!(accuracy("b/fit", "digits"), Some(0.8));
+        assert_eq!(accuracy("b/fit", "letters"), None);
     }
 
     #[test]
