@@ -1,6 +1,6 @@
 //! Scaled dot-product attention.
 
-use burn::backend::ir::{AttentionOpIr, ScalarIr};
+use burn::backend::ir::{AttentionOpIr, ScalarIr, TensorIr};
 use burn::tensor::{BoolStore, DType};
 
 use super::context::{Context, Lowered, Refusal};
@@ -17,7 +17,8 @@ const BOOL: DType = DType::Bool(BoolStore::Native);
 /// `c tanh(x / c)` and a mask is true where attention is not allowed; a row
 /// without any allowed position gives 0.
 ///
-/// Q is [batch, heads, queries, d], K and V are [batch, heads, keys, d].
+/// Q is [batch, heads, queries, d], K and V are [batch, heads, keys, d], or have
+/// fewer heads, each of which serves as many of Q's.
 pub(super) fn attention(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
     cx.require_fixed_scalars()?;
     if cx.has(ATTENTION) && is_native(cx, op) {
@@ -49,7 +50,8 @@ pub(super) fn attention(cx: &mut Context, op: &AttentionOpIr) -> Lowered {
     if op.mask.is_some() || op.attn_bias.is_some() || first_see_none {
         weights = zero_where_nan(cx, weights, dtype);
     }
-    cx.apply_to("MatMul", [weights, (&op.value).into()], &op.out)
+    let value = for_each_head(cx, op, &op.value)?;
+    cx.apply_to("MatMul", [weights, value], &op.out)
 }
 
 /// Whether ONNX's operator gives the same. With a mask or a bias, rows without
@@ -89,11 +91,31 @@ fn scores(cx: &mut Context, op: &AttentionOpIr) -> Result<ValueId, Refusal> {
         Some(scale) => scale.elem(),
         None => 1.0 / (cx.fixed(&size, "the size of a head")? as f64).sqrt(),
     };
-    let transposed = Node::new("Transpose").input(&op.key);
+    let key = for_each_head(cx, op, &op.key)?;
+    let transposed = Node::new("Transpose").input(key);
     let transposed = cx.compute(transposed.attr("perm", vec![0i64, 1, 3, 2]), dtype);
     let products = cx.apply("MatMul", [(&op.query).into(), transposed]);
     let scale = cx.number(scale, dtype);
     Ok(cx.apply("Mul", [products, scale]))
+}
+
+/// K or V with a head for each of Q's, the one at `⌊head · shared / heads⌋`; a
+/// product takes a single head for all by itself.
+fn for_each_head(
+    cx: &mut Context,
+    op: &AttentionOpIr,
+    tensor: &TensorIr,
+) -> Result<ValueId, Refusal> {
+    let (heads, shared) = (cx.shape(&op.query)[1].clone(), cx.shape(tensor)[1].clone());
+    if shared == heads || shared.is(1) {
+        return Ok(tensor.into());
+    }
+    let [heads, shared] = [heads, shared].map(|count| cx.fixed(&count, "the number of heads"));
+    let (heads, shared) = (heads?, shared?);
+    let sources: Vec<i64> = (0..heads).map(|head| head * shared / heads).collect();
+    let sources = cx.integers(&sources);
+    let gather = Node::new("Gather").inputs([tensor.into(), sources]);
+    Ok(cx.compute(gather.attr("axis", 1i64), tensor.dtype))
 }
 
 fn hide(cx: &mut Context, scores: ValueId, mask: ValueId, dtype: DType) -> ValueId {

@@ -68,6 +68,49 @@ fn check(
 }
 
 #[test]
+fn heads_that_share_keys_match_burn() {
+    let causal = AttentionModuleOptions {
+        is_causal: true,
+        ..Default::default()
+    };
+    let negative = AttentionModuleOptions {
+        scale: Some(-0.3),
+        ..Default::default()
+    };
+    let plain = AttentionModuleOptions::default();
+    for (shared, options, masked) in [
+        (1, plain, false),
+        (2, plain, false),
+        (2, plain, true),
+        (2, causal, false),
+        (2, negative, false),
+    ] {
+        let exporter = Exporter::new()
+            .input("query", dims!["n", 6, "t", 5])
+            .input("key", dims!["n", shared, "s", 5])
+            .input("value", dims!["n", shared, "s", 4])
+            .output("y");
+        let inputs = |n: usize| {
+            let keys = |size| normal([n, shared, n + 9, size]);
+            (normal([n, 6, n + 8, 5]), keys(5), keys(4))
+        };
+        let name = format!("{shared} heads of 6, {options:?}, masked {masked}");
+        case(name).check(
+            exporter,
+            &Relu::new(),
+            inputs,
+            |_, (query, key, value): Operands| {
+                let products = query
+                    .clone()
+                    .matmul(key.clone().mean_dim(1).swap_dims(2, 3));
+                let mask = masked.then(|| products.greater_scalar(1.0));
+                module::attention(query, key, value, mask, None, options)
+            },
+        );
+    }
+}
+
+#[test]
 fn queries_that_see_no_key_attend_to_nothing() {
     let causal = AttentionModuleOptions {
         is_causal: true,
