@@ -16,18 +16,21 @@ pub(crate) const SAMPLES: usize = 4;
 pub(crate) const BATCH: [usize; SAMPLES] = [2, 3, 5, 7];
 
 /// The sizes of the symbol at a position: different for each symbol and capture,
-/// so that sizes coincide only where they are the same thing; of both parities and
-/// of two remainders by 3, which shows rounding.
+/// so that sizes coincide only where they are the same thing; of every remainder by
+/// 2, 3 and 4, so that no two ways of rounding agree, `⌈n / 4⌉` and `⌊n / 4⌋ + 1`
+/// for example; and without a common divisor of their differences, so that what is
+/// rounded is no line.
 ///
-/// A `wide` symbol is in the hundreds where it moves alone: beyond any usual
-/// stride, by which smaller sizes all round to one.
+/// Where it moves alone, a size is a multiple of 12. That of a `wide` symbol is one
+/// of 96, which divides by the larger strides as well, and beyond any usual stride,
+/// by which smaller sizes all round to one.
 pub(crate) fn sizes_at(position: usize, wide: bool) -> [usize; SAMPLES] {
-    let base = 11 + 12 * position;
+    let base = 15 + 12 * position;
     let alone = match wide {
-        true => 301 + 18 * position,
-        false => base + 6,
+        true => 192 + 96 * position,
+        false => base + 9,
     };
-    [base, alone, base + 3, base + 8]
+    [base, alone, base + 2, base + 7]
 }
 
 /// A dimension, a bound or a count, as seen in each capture.
@@ -301,6 +304,8 @@ fn least_common(a: i64, b: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn symbols(names: &[&str]) -> Symbols {
@@ -337,11 +342,52 @@ mod tests {
         for symbol in 0..symbols.len() {
             for stride in 2..=128 {
                 for padding in [0, 1, stride / 2, stride - 1] {
-                    let sizes = symbols.sizes[symbol].iter();
-                    let extent = Extent::new(sizes.map(|size| (size + padding) / stride).collect());
+                    let extent = each(&symbols, symbol, |size| (size + padding) / stride);
                     assert_eq!(symbols.explain(&extent), Formula::Unexplained, "{extent:?}");
                 }
             }
+        }
+    }
+
+    /// What a symbol's samples become.
+    fn each(symbols: &Symbols, symbol: usize, size: impl Fn(i64) -> i64) -> Extent {
+        let sizes = symbols.sizes[symbol].iter();
+        Extent::new(sizes.map(|sample| size(*sample)).collect())
+    }
+
+    #[test]
+    fn two_ways_of_rounding_differ() {
+        for wide in [true, false] {
+            let names = ["height", "width", "depth"].map(str::to_owned);
+            let symbols = Symbols::new(names.into(), |symbol| sizes_at(symbol, wide));
+            for symbol in 0..symbols.len() {
+                for stride in [2, 3, 4] {
+                    let rounded = (0..stride)
+                        .map(|moved| each(&symbols, symbol, |size| (size + moved) / stride));
+                    let rounded: BTreeSet<Extent> = rounded.collect();
+                    assert_eq!(rounded.len(), stride as usize, "{symbol} by {stride}");
+                }
+                let strides: &[i64] = match wide {
+                    true => &[2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 96],
+                    false => &[2, 3, 4, 6, 12],
+                };
+                for stride in strides {
+                    let up = each(&symbols, symbol, |size| (size + stride - 1) / stride);
+                    let down = each(&symbols, symbol, |size| size / stride + 1);
+                    assert_ne!(up, down, "{symbol} by {stride}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rounded_sizes_of_two_symbols_differ() {
+        let symbols = symbols(&["height", "width", "depth", "length"]);
+        for stride in 1..=128 {
+            let rounded =
+                (0..symbols.len()).map(|symbol| each(&symbols, symbol, |size| size / stride));
+            let rounded: BTreeSet<Extent> = rounded.collect();
+            assert_eq!(rounded.len(), symbols.len(), "by {stride}");
         }
     }
 

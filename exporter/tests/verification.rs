@@ -53,7 +53,7 @@ fn an_engine_is_asked_at_sizes_that_were_never_recorded() {
     assert_eq!(verified.outputs[0].absolute.difference, 0.0);
     assert!(verified.outputs[0].scale > 0.5, "nothing was computed");
     assert_eq!((shapes.len(), inputs.len()), (5, 5));
-    let recorded = [2, 3, 5, 7, 23, 319, 26, 31];
+    let recorded = [2, 3, 5, 7, 27, 288, 29, 34];
     assert!(shapes.iter().flatten().all(|size| !recorded.contains(size)));
     assert!(shapes.iter().any(|shape| shape[0] == 1));
     assert!(shapes.iter().any(|shape| shape[1] > 200));

@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn one_symbol_at_a_time_is_large() {
         let sizes = |position| beside(&sizes_at(position, true), position);
-        let large = (0..4).map(|position| sizes(position).iter().position(|size| *size > 200));
+        let large = (0..4).map(|position| sizes(position).iter().position(|size| *size > 150));
         assert_eq!(
             large.collect::<Vec<_>>(),
             [Some(2), Some(0), Some(1), Some(2)]
