@@ -75,8 +75,10 @@ fn record<M: Module, I: Inputs, O: Outputs>(
     let device = Device::capture();
     let mut boundary = None;
     let captured = device.capture_scope(|scope| {
-        let module = weights.place(module, &device);
-        let traced = trace(module, samples, forward, &device);
+        let traced = configure(&mut device.clone(), &module).and_then(|()| {
+            let module = weights.place(module, &device);
+            trace(module, samples, forward, &device)
+        });
         let (inputs, outputs) = match &traced {
             Ok(traced) => (traced.inputs.clone(), distinct(&traced.outputs)),
             Err(_) => (Vec::new(), Vec::new()),
@@ -88,6 +90,17 @@ fn record<M: Module, I: Inputs, O: Outputs>(
         .unwrap_or_else(|| Err(ExportError::Capture("the scope did not run".to_owned())))?;
     let captured = captured.map_err(|error| ExportError::Capture(error.to_string()))?;
     Ok(assemble(captured, boundary))
+}
+
+/// Gives new tensors of floats the type that they have on the module's device.
+/// Integers stay as inputs are declared, of 64 bits.
+fn configure(device: &mut Device, module: &impl Module) -> Result<(), ExportError> {
+    let devices = module.devices();
+    let Some(original) = devices.first() else {
+        return Ok(());
+    };
+    let configured = device.configure(original.settings().float_dtype);
+    configured.map_err(|error| ExportError::Capture(error.to_string()))
 }
 
 fn trace<M: Module, I: Inputs, O: Outputs>(

@@ -103,8 +103,9 @@ impl Exporter {
     ///
     /// The module is left as it is: a copy in validation mode is recorded, so
     /// that dropout is off and normalization uses its running statistics. It
-    /// may be on any device, with or without autodiff. A batch normalization
-    /// after a convolution becomes part of the convolution's weights.
+    /// may be on any device, with or without autodiff; floats that `forward` makes
+    /// are of that device's type. A batch normalization after a convolution becomes
+    /// part of the convolution's weights.
     ///
     /// # Errors
     ///
