@@ -18,7 +18,7 @@ pub(crate) fn convert(program: &mut Program, opset: Opset) -> Vec<String> {
     let boundary = [program.inputs.clone(), program.outputs.clone()].concat();
     cast_inputs(program);
     cast_outputs(program);
-    let mut clipped = Vec::new();
+    let mut exceeding = Vec::new();
     for position in 0..program.values.len() {
         let value = &mut program.values[position];
         if value.dtype != DType::F32 || boundary.contains(&ValueId(position)) {
@@ -28,14 +28,18 @@ pub(crate) fn convert(program: &mut Program, opset: Opset) -> Vec<String> {
         let Some(data) = value.data.take() else {
             continue;
         };
-        clipped.extend(value.name.clone().filter(|_| exceeds(&data)));
-        value.data = Some(shared(narrow(&data)));
+        exceeding.extend(value.name.clone().filter(|_| exceeds(&data)));
+        let round = match value.name {
+            Some(_) => clipped,
+            None => clipped_and_not_0,
+        };
+        value.data = Some(shared(narrow(&data, round)));
     }
     convert_attributes(program);
     if opset.version() < IS_INF {
         widen_operands(program, "IsInf");
     }
-    clipped
+    exceeding
 }
 
 fn cast(from: ValueId, to: ValueId, dtype: DType) -> Node {
@@ -92,7 +96,9 @@ fn convert_attributes(program: &mut Program) {
                 Attribute::Int(to) if node.op_type == "Cast" && *name == "to" => {
                     *to = element_type(result);
                 }
-                Attribute::Tensor(data) if data.dtype() == DType::F32 => *data = narrow(data),
+                Attribute::Tensor(data) if data.dtype() == DType::F32 => {
+                    *data = narrow(data, clipped_and_not_0);
+                }
                 _ => {}
             }
         }
@@ -121,14 +127,26 @@ fn exceeds(data: &TensorData) -> bool {
         .any(|element| element.is_finite() && element.abs() > f16::MAX.to_f32())
 }
 
-fn narrow(data: &TensorData) -> TensorData {
-    let limit = f16::MAX.to_f32();
-    let elements = data.iter::<f32>().map(|element| {
-        f16::from_f32(if element.is_finite() {
-            element.clamp(-limit, limit)
-        } else {
-            element
-        })
-    });
+fn narrow(data: &TensorData, round: fn(f32) -> f16) -> TensorData {
+    let elements = data.iter::<f32>().map(round);
     TensorData::new(elements.collect::<Vec<f16>>(), data.shape().clone())
+}
+
+fn clipped(element: f32) -> f16 {
+    let limit = f16::MAX.to_f32();
+    f16::from_f32(if element.is_finite() {
+        element.clamp(-limit, limit)
+    } else {
+        element
+    })
+}
+
+/// A number that keeps a divisor from 0, such as 1e-12, is the smallest there is
+/// instead of 0. That one is subnormal, as is 1e-7: ONNX Runtime keeps these in 16
+/// bits, on the CPU by way of 32, and GPUs compute with them.
+fn clipped_and_not_0(element: f32) -> f16 {
+    match clipped(element) {
+        zero if zero == f16::ZERO && element != 0.0 => f16::MIN_POSITIVE_SUBNORMAL.copysign(zero),
+        other => other,
+    }
 }

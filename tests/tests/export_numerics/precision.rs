@@ -78,6 +78,22 @@ fn half_networks_are_near_and_of_half_the_size() {
 }
 
 #[test]
+fn a_divisor_in_half_precision_is_kept_from_0() {
+    for least in [1e-8, 1e-12, -1e-8] {
+        let forward = |_: &Relu, x: Tensor<2>| {
+            let zero = x.clone() * 0.0;
+            zero.clone() / (zero.abs() + least) + x
+        };
+        let exporter = Exporter::new().input("x", dims!["n", 6]).output("y");
+        let model = exporter.half().export(&Relu::new(), forward).unwrap();
+        let mut session = session(&model.to_bytes()).unwrap();
+        let samples = Samples::new().tolerance(HALF);
+        let verified = model.verify(&Relu::new(), forward, &mut session, &samples);
+        verified.unwrap_or_else(|error| panic!("{least}: {error}"));
+    }
+}
+
+#[test]
 fn half_attention_is_near() {
     let layer = MultiHeadAttentionConfig::new(12, 3).init(&Device::flex());
     let forward = |layer: &MultiHeadAttention, x: Tensor<3>| {
