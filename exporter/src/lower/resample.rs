@@ -12,8 +12,14 @@ use crate::node::Node;
 
 /// To a size, along the last two axes.
 pub(super) fn interpolate(cx: &mut Context, op: &InterpolateOpIr) -> Lowered {
-    if matches!(op.options.mode, InterpolateModeIr::Nearest) && !is_exact(cx, op) {
-        return gather_nearest(cx, op);
+    match op.options.mode {
+        InterpolateModeIr::Nearest if !is_exact(cx, op) => {
+            return gather_nearest(cx, op, nearest_positions);
+        }
+        InterpolateModeIr::NearestExact if !is_by_power_of_2(cx, op) => {
+            return gather_nearest(cx, op, middle_positions);
+        }
+        _ => {}
     }
     let node = Node::new("Resize").input(&op.x);
     let sizes = target(cx, op)?;
@@ -62,18 +68,33 @@ fn is_exact(cx: &Context, op: &InterpolateOpIr) -> bool {
     })
 }
 
+/// Whether all sizes are multiplied or divided by the same power of 2, by which
+/// `Resize` computes the middles exactly in any precision.
+fn is_by_power_of_2(cx: &Context, op: &InterpolateOpIr) -> bool {
+    let (from, to) = (cx.shape(&op.x), cx.shape(&op.out));
+    (2..4).all(|axis| {
+        let ratio = reduced(to[axis].in_capture(0), from[axis].in_capture(0));
+        let mut sizes = from[axis].seen().iter().zip(to[axis].seen());
+        let are_powers = [ratio.0, ratio.1].map(|part| (part as u64).is_power_of_two());
+        are_powers == [true; 2] && sizes.all(|(from, to)| reduced(*to, *from) == ratio)
+    })
+}
+
 /// The position that Burn takes for each of `to` positions.
 fn nearest(from: i64, to: i64) -> impl Iterator<Item = i64> {
     let ratio = from as f64 / to as f64;
     (0..to).map(move |at| (at as f64 * ratio) as i64)
 }
 
+/// The positions to take along an axis, of its old and its new size.
+type Positions = fn(&mut Context, &Extent, &Extent) -> Result<ValueId, Refusal>;
+
 /// Gathers rows and columns at the positions that Burn takes.
-fn gather_nearest(cx: &mut Context, op: &InterpolateOpIr) -> Lowered {
+fn gather_nearest(cx: &mut Context, op: &InterpolateOpIr, positions: Positions) -> Lowered {
     let (from, to) = (cx.shape(&op.x), cx.shape(&op.out));
     let mut value = ValueId::from(&op.x);
     for axis in (2..4).filter(|axis| from[*axis] != to[*axis]) {
-        let positions = nearest_positions(cx, &from[axis], &to[axis])?;
+        let positions = positions(cx, &from[axis], &to[axis])?;
         let gather = Node::new("Gather").inputs([value, positions]);
         value = cx.compute(gather.attr("axis", axis), op.x.dtype);
     }
@@ -90,6 +111,22 @@ fn nearest_positions(cx: &mut Context, from: &Extent, to: &Extent) -> Result<Val
     let ratio = cx.apply("Div", [from, to]);
     let places = cx.apply("Mul", [positions, ratio]);
     Ok(cx.cast(places, DType::I64))
+}
+
+/// The element in which the middle of each new one lies,
+/// `⌊(2 at + 1) · from / (2 · to)⌋`.
+fn middle_positions(cx: &mut Context, from: &Extent, to: &Extent) -> Result<ValueId, Refusal> {
+    if let (Some(from), Some(to)) = (from.fixed(), to.fixed()) {
+        let positions = (0..to).map(|at| (2 * at + 1) * from / (2 * to));
+        return Ok(cx.integers(&positions.collect::<Vec<_>>()));
+    }
+    let [positions, from, to] = [cx.positions(to)?, cx.extent(from)?, cx.extent(to)?];
+    let (one, two) = (cx.integer(1), cx.integer(2));
+    let doubled = cx.apply("Mul", [positions, two]);
+    let middles = cx.apply("Add", [doubled, one]);
+    let scaled = cx.apply("Mul", [middles, from]);
+    let divisor = cx.apply("Mul", [to, two]);
+    Ok(cx.apply("Div", [scaled, divisor]))
 }
 
 fn corners(op: &InterpolateOpIr) -> &'static str {

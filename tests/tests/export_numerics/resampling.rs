@@ -5,9 +5,10 @@ use burn::nn::interpolate::{Interpolate1dConfig, Interpolate2dConfig, Interpolat
 use burn::tensor::ops::{
     GridSampleOptions, GridSamplePaddingMode, InterpolateMode as GridMode, InterpolateOptions,
 };
-use burn::tensor::{Tensor, module};
-use exporter::{Exporter, dims};
+use burn::tensor::{Tensor, TensorData, module};
+use exporter::{Dim, Exporter, dims};
 
+use tests::export::engine::session;
 use tests::export::{case, normal, uniform};
 
 #[test]
@@ -63,6 +64,47 @@ fn nearest_elements_are_those_of_burn() {
     case("any image to a size").of(dims(), inputs, forward);
     let forward = nearest(options().with_scale_factor([3.0, 49.0]));
     case("any image by a factor").of(dims(), inputs, forward);
+}
+
+/// The element in which each new one's middle lies: Flex has no such mode.
+fn check_middles(width: Dim, [from, to]: [usize; 2], resized: impl Fn(usize) -> usize) {
+    let dims = vec![Dim::from(1), Dim::from(1), Dim::from(1), width];
+    let exporter = Exporter::new().input("x", dims).output("y");
+    let model = exporter.export(&Relu::new(), |_, x: Tensor<4>| {
+        let size = [1, resized(x.dims()[3])];
+        let options = InterpolateOptions::new(GridMode::NearestExact);
+        module::interpolate(x, options.with_output_size(size))
+    });
+    let model = model.unwrap();
+    let mut session = session(&model.to_bytes()).unwrap();
+    let row = |elements: Vec<f32>| {
+        let count = elements.len();
+        TensorData::new(elements, [1, 1, 1, count])
+    };
+    let x = row((0..from).map(|at| at as f32).collect());
+    let middles = (0..to).map(|at| (2 * at + 1) * from / (2 * to));
+    let y = row(middles.map(|at| at as f32).collect());
+    let verified = model.verify_answers(&[x], &[y], &mut session, 0.0);
+    verified.unwrap_or_else(|error| panic!("{from} to {to}: {error}"));
+}
+
+#[test]
+fn exactly_nearest_elements_are_those_of_the_middles() {
+    for sizes in [
+        [56, 4],
+        [40, 12],
+        [30, 9],
+        [50, 27],
+        [28, 7],
+        [7, 14],
+        [5, 5],
+    ] {
+        let [from, to] = sizes;
+        check_middles(Dim::from(from), sizes, |_| to);
+        check_middles(Dim::from("width"), sizes, |_| to);
+    }
+    check_middles(Dim::from("width"), [9, 27], |width| 3 * width);
+    check_middles(Dim::from("width"), [9, 36], |width| 4 * width);
 }
 
 #[test]
