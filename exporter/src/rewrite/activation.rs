@@ -57,6 +57,21 @@ pub(super) fn softplus(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
     fits.then(|| vec![Node::new("Softplus").input(x).output(node.outputs[0])])
 }
 
+/// `log σ(x) = -softplus(-x)`: ONNX Runtime's `Sigmoid` is 0 below -18.
+pub(super) fn log_sigmoid(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
+    if node.op_type != "Log" {
+        return None;
+    }
+    let sigmoid = editor.operand(node, 0, "Sigmoid")?;
+    let x = input(&sigmoid, 0)?;
+    let [negated, softplus] = [x, x].map(|x| editor.fresh(x));
+    Some(vec![
+        Node::new("Neg").input(x).output(negated),
+        Node::new("Softplus").input(negated).output(softplus),
+        Node::new("Neg").input(softplus).output(node.outputs[0]),
+    ])
+}
+
 /// `x tanh(softplus(x))`
 pub(super) fn mish(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
     if node.op_type != "Mul" || !editor.has(MISH) {

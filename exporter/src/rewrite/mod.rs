@@ -16,7 +16,7 @@ use crate::opset::Opset;
 use pattern::{Editor, Rule};
 
 /// Each is one pattern.
-const PATTERNS: [Rule; 14] = [
+const PATTERNS: [Rule; 15] = [
     batch_norm::fold_into_convolution,
     normalization::instance_norm,
     normalization::instance_norm_of_image,
@@ -26,6 +26,7 @@ const PATTERNS: [Rule; 14] = [
     normalization::rms_norm,
     activation::tanh_gelu,
     activation::softplus,
+    activation::log_sigmoid,
     activation::mish,
     activation::hard_swish,
     attention::scaled_dot_products,

@@ -83,6 +83,13 @@ fn logarithms_near_1_are_not_rounded() {
     ];
     at("others", others, Tensor::log1p);
     at("-infinity", [f32::NEG_INFINITY, 1.0], Tensor::log1p);
+    at("of a sigmoid", [-80.0, -30.0, -18.0, 0.0, 9.0, 40.0], |x| {
+        activation::sigmoid(x).log()
+    });
+    at("of a sigmoid that is read", [-30.0, -18.0, 0.0], |x| {
+        let weight = activation::sigmoid(x);
+        weight.clone() * weight.log()
+    });
     at("softplus", [-30.0, -18.0, -9.0], |x| {
         activation::softplus(x, 2.0) * 1e6
     });
