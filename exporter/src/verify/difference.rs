@@ -81,7 +81,7 @@ impl Difference {
                 self.scale = self.scale.max(expected.abs());
             }
             let difference = difference(found, expected);
-            let relative = difference / expected.abs().max(1.0);
+            let relative = relative(difference, expected);
             let extreme = |difference: f64| Extreme {
                 difference,
                 element: index(position, &shape),
@@ -112,6 +112,15 @@ fn difference(found: f64, expected: f64) -> f64 {
         (found - expected).abs()
     } else {
         f64::INFINITY
+    }
+}
+
+/// Relative to a number, or to 1 where that is larger; what is infinitely far
+/// from an infinity stays so.
+fn relative(difference: f64, expected: f64) -> f64 {
+    match expected.is_infinite() {
+        true => difference,
+        false => difference / expected.abs().max(1.0),
     }
 }
 
@@ -154,5 +163,15 @@ mod tests {
         assert_eq!(difference(f64::NAN, 1.0), f64::INFINITY);
         assert_eq!(difference(f64::INFINITY, f64::INFINITY), 0.0);
         assert_eq!(difference(f64::INFINITY, 1.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_number_is_infinitely_far_from_an_infinity() {
+        for found in [1.0, f32::NAN, f32::NEG_INFINITY] {
+            let mut difference = Difference::none("y");
+            let [found, expected] = [found, f32::INFINITY].map(|x| TensorData::from([x]));
+            difference.extend(&found, &expected, "seed 0");
+            assert_eq!(difference.relative.difference, f64::INFINITY);
+        }
     }
 }
