@@ -1,6 +1,6 @@
 //! Operations on floats alone.
 
-use burn::backend::ir::{BinaryOpIr, CrossOpIr, FloatOperationIr, TensorIr, UnaryOpIr};
+use burn::backend::ir::{BinaryOpIr, CastOpIr, CrossOpIr, FloatOperationIr, TensorIr, UnaryOpIr};
 use burn::tensor::{BoolStore, DType};
 
 use super::context::{Context, Lowered, refuse};
@@ -39,7 +39,7 @@ pub(super) fn lower(cx: &mut Context, op: &FloatOperationIr) -> Lowered {
         F::Recip(op) => unary(cx, "Reciprocal", op),
         F::IsNan(op) => unary(cx, "IsNaN", op),
         F::IsInf(op) => is_inf(cx, op),
-        F::IntoInt(op) => cx.cast_to((&op.input).into(), &op.out),
+        F::IntoInt(op) => into_int(cx, op),
         F::Matmul(op) => cx.apply_to("MatMul", [(&op.lhs).into(), (&op.rhs).into()], &op.out),
         F::Powf(op) => cx.apply_to("Pow", [(&op.lhs).into(), (&op.rhs).into()], &op.out),
         F::PowfScalar(op) => {
@@ -72,6 +72,38 @@ fn is_inf(cx: &mut Context, op: &UnaryOpIr) -> Lowered {
         false => cx.cast((&op.input).into(), DType::F32),
     };
     cx.apply_to("IsInf", [x], &op.out)
+}
+
+/// As Rust's `as`: rounded to 0, NaN to 0, and what is beyond the type to its
+/// ends, of which ONNX says nothing. Types of 32 and 64 bits are left to `Cast`,
+/// as their ends are no floats.
+fn into_int(cx: &mut Context, op: &CastOpIr) -> Lowered {
+    let Some(ends) = ends(op.out.dtype) else {
+        return cx.cast_to((&op.input).into(), &op.out);
+    };
+    let dtype = match op.input.dtype {
+        DType::F64 => DType::F64,
+        // In 16 bits, the ends would be rounded.
+        _ => DType::F32,
+    };
+    let x = cx.cast((&op.input).into(), dtype);
+    let undefined = cx.compute(Node::new("IsNaN").input(x), BOOL);
+    let zero = cx.number(0.0, dtype);
+    let x = cx.compute(Node::new("Where").inputs([undefined, zero, x]), dtype);
+    let [low, high] = ends.map(|end| cx.number(end, dtype));
+    let x = cx.apply("Clip", [x, low, high]);
+    cx.cast_to(x, &op.out)
+}
+
+/// The least and the greatest number of an integer type of 8 or 16 bits.
+fn ends(dtype: DType) -> Option<[f64; 2]> {
+    match dtype {
+        DType::I8 => Some([i8::MIN.into(), i8::MAX.into()]),
+        DType::U8 => Some([u8::MIN.into(), u8::MAX.into()]),
+        DType::I16 => Some([i16::MIN.into(), i16::MAX.into()]),
+        DType::U16 => Some([u16::MIN.into(), u16::MAX.into()]),
+        _ => None,
+    }
 }
 
 /// `log(u) · x / (u - 1)` with `u = 1 + x`, which gives back what rounding took

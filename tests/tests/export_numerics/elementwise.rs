@@ -2,7 +2,7 @@
 //! others or that have special values.
 
 use burn::nn::Relu;
-use burn::tensor::{Bool, Device, Tensor, activation};
+use burn::tensor::{Bool, DType, Device, IntDType, Tensor, activation};
 use exporter::{Exporter, dims};
 use tests::export::{case, normal, uniform};
 
@@ -64,6 +64,41 @@ fn remainders_are_not_rounded() {
     at("by -infinity", numbers, |x| {
         x.remainder_scalar(f32::NEG_INFINITY)
     });
+}
+
+/// Rust's `as` has an answer for every number, and ONNX for those within a type.
+#[test]
+fn numbers_beyond_8_and_16_bits_match_burn() {
+    let numbers = [
+        0.0,
+        1.5,
+        -1.5,
+        127.5,
+        128.0,
+        -128.5,
+        -129.0,
+        255.5,
+        300.0,
+        40000.0,
+        -40000.0,
+        1e9,
+        -1e9,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+    ];
+    for to in [IntDType::I8, IntDType::U8, IntDType::I16, IntDType::U16] {
+        for from in [DType::F32, DType::F64, DType::F16] {
+            let inputs = |n| {
+                let row = Tensor::<1>::from_floats(numbers, &Device::flex());
+                row.unsqueeze::<2>().repeat_dim(0, n)
+            };
+            let name = format!("{from:?} to {to:?}");
+            case(name).of(dims!["n", 16], inputs, |x: Tensor<2>| {
+                x.cast(from).cast(to).cast(DType::I64)
+            });
+        }
+    }
 }
 
 #[test]
