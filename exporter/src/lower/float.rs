@@ -132,19 +132,18 @@ fn trunc(cx: &mut Context, op: &UnaryOpIr) -> Lowered {
     cx.apply_to("Mul", [sign, floor], &op.out)
 }
 
-/// `m √((x/m)² + (y/m)²)` with `m = max(|x|, |y|)`, which does not overflow;
-/// 0 where `m` is.
+/// `M √(1 + (m/M)²)` with the larger `M` and the smaller `m` of `|x|` and `|y|`,
+/// which does not overflow; `m/M` is 1 where they are equal, even if 0 or infinite.
 fn hypot(cx: &mut Context, op: &BinaryOpIr) -> Lowered {
     let dtype = op.lhs.dtype;
     let x = cx.apply("Abs", [(&op.lhs).into()]);
     let y = cx.apply("Abs", [(&op.rhs).into()]);
     let largest = cx.apply("Max", [x, y]);
     let smallest = cx.apply("Min", [x, y]);
-    let zero = cx.number(0.0, dtype);
     let one = cx.number(1.0, dtype);
-    let is_zero = cx.compute(Node::new("Equal").inputs([largest, zero]), BOOL);
-    let divisor = cx.compute(Node::new("Where").inputs([is_zero, one, largest]), dtype);
-    let ratio = cx.apply("Div", [smallest, divisor]);
+    let are_equal = cx.compute(Node::new("Equal").inputs([largest, smallest]), BOOL);
+    let ratio = cx.apply("Div", [smallest, largest]);
+    let ratio = cx.compute(Node::new("Where").inputs([are_equal, one, ratio]), dtype);
     let square = cx.apply("Mul", [ratio, ratio]);
     let sum = cx.apply("Add", [square, one]);
     let root = cx.apply("Sqrt", [sum]);
@@ -152,16 +151,18 @@ fn hypot(cx: &mut Context, op: &BinaryOpIr) -> Lowered {
 }
 
 /// `atan(y / x)`, moved by ±π where `x` is negative; 0 counts as negative when
-/// its sign is, and `0 / 0` as 0.
+/// its sign is. Where `|y| = |x|`, the quotient is `sign(y) · sign(x)`, even of
+/// infinities and of zeros.
 fn arc_tan2(cx: &mut Context, op: &BinaryOpIr) -> Lowered {
     use std::f64::consts::PI;
     let (y, x, dtype) = (ValueId::from(&op.lhs), ValueId::from(&op.rhs), op.out.dtype);
     let [zero, pi, negative_pi] = [0.0, PI, -PI].map(|value| cx.number(value, dtype));
-    let y_is_zero = cx.compute(Node::new("Equal").inputs([y, zero]), BOOL);
-    let x_is_zero = cx.compute(Node::new("Equal").inputs([x, zero]), BOOL);
-    let undefined = cx.apply("And", [y_is_zero, x_is_zero]);
+    let sizes = [y, x].map(|value| cx.apply("Abs", [value]));
+    let are_equal = cx.compute(Node::new("Equal").inputs(sizes), BOOL);
+    let signs = [y, x].map(|value| cx.apply("Sign", [value]));
+    let sign = cx.apply("Mul", signs);
     let ratio = cx.apply("Div", [y, x]);
-    let ratio = Node::new("Where").inputs([undefined, y, ratio]);
+    let ratio = Node::new("Where").inputs([are_equal, sign, ratio]);
     let ratio = cx.compute(ratio, dtype);
     let angle = cx.apply("Atan", [ratio]);
     let y_is_negative = is_negative(cx, y, zero);

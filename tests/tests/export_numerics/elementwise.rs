@@ -66,6 +66,32 @@ fn remainders_are_not_rounded() {
     });
 }
 
+#[test]
+fn functions_of_infinities_match_burn() {
+    const INFINITE: f32 = f32::INFINITY;
+    // Each with the one at its place from the end.
+    let pairs = [
+        INFINITE,
+        INFINITE,
+        -INFINITE,
+        INFINITE,
+        -INFINITE,
+        0.0,
+        1.0,
+        f32::NAN,
+        2.0,
+        -1.0,
+        0.0,
+        0.0,
+        3.0,
+        -INFINITE,
+        -INFINITE,
+        INFINITE,
+    ];
+    at("hypot", pairs, |x| x.clone().hypot(x.flip([1])));
+    at("atan2", pairs, |x| x.clone().atan2(x.flip([1])));
+}
+
 /// Rust's `as` has an answer for every number, and ONNX for those within a type.
 #[test]
 fn numbers_beyond_8_and_16_bits_match_burn() {

@@ -97,8 +97,8 @@ pub fn rows() -> Vec<Row> {
             recorded(x, F::IsInf, Tensor::is_inf)
         }),
         binary("Matmul", "Transpose MatMul ReduceSum", |(x, y)| x.matmul(y.transpose()).sum_dim(1)),
-        binary("ArcTan2", "Round Round Equal Equal And Div Where Atan Less Reciprocal Less Or Less Reciprocal Less Or Where Where Add", |(x, y)| x.round().atan2(y.round())),
-        binary("Hypot", "Round Round Abs Abs Max Min Equal Where Div Mul Add Sqrt Mul", |(x, y)| x.round().hypot(y.round())),
+        binary("ArcTan2", "Round Round Abs Abs Equal Sign Sign Mul Div Where Atan Less Reciprocal Less Or Less Reciprocal Less Or Where Where Add", |(x, y)| x.round().atan2(y.round())),
+        binary("Hypot", "Round Round Abs Abs Max Min Equal Div Where Mul Add Sqrt Mul", |(x, y)| x.round().hypot(y.round())),
         binary("Powf", "Abs Add Pow", |(x, y)| (x.abs() + 0.1).powf(y)),
         start("Cross", "Gather Gather Gather Gather Mul Mul Sub").with(
             &[dims!["n", 3], dims!["n", 3]],
