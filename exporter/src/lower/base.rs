@@ -56,6 +56,9 @@ pub(super) fn lower(cx: &mut Context, op: &BaseOperationIr) -> Lowered {
 /// "whatever is left" (-1) for one; only what is left after that is computed.
 fn reshape(cx: &mut Context, op: &ShapeOpIr) -> Lowered {
     let (from, to) = (cx.shape(&op.input), cx.shape(&op.out));
+    if to.iter().any(|size| size.is(0)) {
+        return reshape_nothing(cx, op, &to);
+    }
     let mut inferred = false;
     let target: Vec<Target> = to
         .iter()
@@ -82,6 +85,13 @@ fn reshape(cx: &mut Context, op: &ShapeOpIr) -> Lowered {
         None => shape_operand(cx, &target)?,
     };
     cx.apply_to("Reshape", [(&op.input).into(), shape], &op.out)
+}
+
+/// Sizes of 0, each of which is meant as such.
+fn reshape_nothing(cx: &mut Context, op: &ShapeOpIr, to: &[Extent]) -> Lowered {
+    let shape = cx.extents(to)?;
+    let node = Node::new("Reshape").inputs([(&op.input).into(), shape]);
+    cx.push(node.output(&op.out).attr("allowzero", 1i64))
 }
 
 /// An element of Reshape's shape operand.

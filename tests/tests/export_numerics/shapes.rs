@@ -153,6 +153,16 @@ fn slices_match_burn() {
 }
 
 #[test]
+fn reshapes_of_nothing_match_burn() {
+    let exporter = Exporter::new().input("x", dims4());
+    let exporter = exporter.output("y").output("z");
+    case("no rows").check(exporter, &Relu::new(), inputs, |_, x: Tensor<4>| {
+        let none = x.clone().slice(s![.., .., 0..0]);
+        (none.flatten::<2>(1, 3), x)
+    });
+}
+
+#[test]
 fn pads_and_concatenations_match_burn() {
     of4("pad", |x| x.pad((1, 2, 3, 4), PadMode::Constant(1.5)));
     of4("reflect", |x| x.pad((1, 2, 1, 1), PadMode::Reflect));
