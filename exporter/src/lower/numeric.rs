@@ -15,6 +15,9 @@ use crate::node::Node;
 /// The first opset with `CumProd`.
 const CUM_PROD: u8 = 26;
 
+/// Beyond this power, 64 bits hold those of -1, 0 and 1 alone.
+const LARGEST_POWER: u64 = 63;
+
 pub(super) fn lower(cx: &mut Context, op: &NumericOperationIr) -> Lowered {
     use NumericOperationIr as N;
     match op {
@@ -32,7 +35,7 @@ pub(super) fn lower(cx: &mut Context, op: &NumericOperationIr) -> Lowered {
             remainder(cx, &op.lhs, divisor, &op.out)
         }
         N::Powi(op) => binary(cx, "Pow", op),
-        N::PowiScalar(op) => scalar(cx, "Pow", op),
+        N::PowiScalar(op) => power(cx, op),
         N::Abs(op) => unary(cx, "Abs", op),
         N::Neg(op) => unary(cx, "Neg", op),
         N::Sign(op) => unary(cx, "Sign", op),
@@ -95,6 +98,31 @@ fn binary(cx: &mut Context, op_type: &'static str, op: &BinaryOpIr) -> Lowered {
 fn scalar(cx: &mut Context, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
     let operand = cx.scalar_operand(op.rhs, op.lhs.dtype)?;
     cx.apply_to(op_type, [(&op.lhs).into(), operand], &op.out)
+}
+
+/// A small power of integers as products, by squaring: ONNX Runtime computes
+/// `Pow` in floats, which hold 53 bits.
+fn power(cx: &mut Context, op: &ScalarOpIr) -> Lowered {
+    let exponent = match op.rhs {
+        ScalarIr::Int(exponent) => u64::try_from(exponent).unwrap_or_default(),
+        ScalarIr::UInt(exponent) => exponent,
+        ScalarIr::Float(_) | ScalarIr::Bool(_) => 0,
+    };
+    let small = (1..=LARGEST_POWER).contains(&exponent) && cx.require_fixed_scalars().is_ok();
+    if op.lhs.dtype.is_float() || !small {
+        return scalar(cx, "Pow", op);
+    }
+    let mut square = ValueId::from(&op.lhs);
+    let mut product = None;
+    for bit in 0..=exponent.ilog2() {
+        if bit > 0 {
+            square = cx.apply("Mul", [square, square]);
+        }
+        if exponent >> bit & 1 == 1 {
+            product = Some(product.map_or(square, |product| cx.apply("Mul", [product, square])));
+        }
+    }
+    cx.rename(product.unwrap_or(square), &op.out)
 }
 
 /// The result has the divisor's sign, as `Mod` has it for integers. For floats, `r`

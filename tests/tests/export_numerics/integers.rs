@@ -39,6 +39,16 @@ fn integers_match_burn() {
 }
 
 #[test]
+fn powers_are_exact() {
+    binary("power of 38", 16, -9.0, |x, y| {
+        x.clamp(3, 3).powi_scalar(38).remainder_scalar(1000) + y
+    });
+    binary("powers", 16, -9.0, |x, y| {
+        x.powi_scalar(5) + y.powi_scalar(12)
+    });
+}
+
+#[test]
 fn narrow_indices_match_burn() {
     for dtype in [DType::I32, DType::I8, DType::U8] {
         let exporter = Exporter::new().input("x", dims!["n", 7]);

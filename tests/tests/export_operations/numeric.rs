@@ -74,7 +74,7 @@ fn arithmetic() -> Vec<[Row; 2]> {
             start("RemScalar", "Mod Sign Sign Mul Less Add Where | Mod"),
             |x| x.remainder_scalar(3)
         ),
-        numbers!(start("PowiScalar", "Pow"), |x| x.powi_scalar(3)),
+        numbers!(start("PowiScalar", "Pow | Mul Mul"), |x| x.powi_scalar(3)),
         numbers!(start("Abs", "Abs"), |x| x.abs()),
         numbers!(start("Neg", "Neg"), |x| x.neg()),
         numbers!(start("Sign", "Sign"), |x| x.sign()),
