@@ -137,6 +137,20 @@ fn a_size_is_not_taken_for_another_that_is_rounded_differently() {
 }
 
 #[test]
+fn numbers_beyond_an_integer_type_are_refused_where_they_cannot_wrap() {
+    let exporter = || Exporter::new().input("x", dims!["n", 2]).output("y");
+    let narrow = |x: Tensor<2, Int>| x.cast(DType::I8);
+    let wrapped = exporter().export(&Relu::new(), |_, x| narrow(x) * 200);
+    assert!(wrapped.is_ok());
+    let error = exporter().export(&Relu::new(), |_, x| narrow(x).greater_scalar(200));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "an operation of the graph cannot be written in ONNX opset 18:\n\
+         - GreaterElem (i8[n, 2]): the number 200 is beyond i8"
+    );
+}
+
+#[test]
 fn an_unused_input_is_refused() {
     let exporter = Exporter::new()
         .input("x", dims!["n"])

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::backend::ir::{ScalarIr, TensorIr};
 use burn::tensor::{DType, TensorData};
 
-use crate::describe::operation_name;
+use super::operands::{whole, wrapped};
+use crate::describe::{dtype_name, operation_name};
 use crate::extent::Extent;
 use crate::graph::{Graph, Operation, RangeExtent, Value, ValueId};
 use crate::node::{Node, Program};
@@ -303,8 +304,15 @@ impl Context {
         counts.try_for_each(|count| self.fixed(count, what).map(drop))
     }
 
-    /// Its scalar operand, the only one it has, as a tensor of `dtype`.
+    /// Its scalar operand, the only one it has, as a tensor of `dtype`, which must
+    /// have that number.
     pub fn scalar_operand(&mut self, value: ScalarIr, dtype: DType) -> Result<ValueId, Refusal> {
+        self.require_within(value, dtype)?;
+        self.wrapping_operand(value, dtype)
+    }
+
+    /// Its scalar operand, the only one it has, wrapped to the integers of `dtype`.
+    pub fn wrapping_operand(&mut self, value: ScalarIr, dtype: DType) -> Result<ValueId, Refusal> {
         match self.scalars.first().cloned().flatten() {
             Some(extent) => {
                 let size = self.extent(&extent)?;
@@ -312,6 +320,15 @@ impl Context {
             }
             None => Ok(self.scalar(value, dtype)),
         }
+    }
+
+    /// Requires that an integer type has a number.
+    pub fn require_within(&self, value: ScalarIr, dtype: DType) -> Lowered {
+        if whole(wrapped(value, dtype)) == whole(value) {
+            return Ok(());
+        }
+        let (number, name) = (whole(value), dtype_name(dtype));
+        refuse(format!("the number {number} is beyond {name}"))
     }
 
     /// Requires that no scalar operand depends on a symbol.

@@ -22,11 +22,11 @@ pub(super) fn lower(cx: &mut Context, op: &NumericOperationIr) -> Lowered {
     use NumericOperationIr as N;
     match op {
         N::Add(op) => binary(cx, "Add", op),
-        N::AddScalar(op) => scalar(cx, "Add", op),
+        N::AddScalar(op) => wrapping(cx, "Add", op),
         N::Sub(op) => binary(cx, "Sub", op),
-        N::SubScalar(op) => scalar(cx, "Sub", op),
+        N::SubScalar(op) => wrapping(cx, "Sub", op),
         N::Mul(op) => binary(cx, "Mul", op),
-        N::MulScalar(op) => scalar(cx, "Mul", op),
+        N::MulScalar(op) => wrapping(cx, "Mul", op),
         N::Div(op) => binary(cx, "Div", op),
         N::DivScalar(op) => scalar(cx, "Div", op),
         N::Rem(op) => remainder(cx, &op.lhs, (&op.rhs).into(), &op.out),
@@ -100,6 +100,12 @@ fn scalar(cx: &mut Context, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
     cx.apply_to(op_type, [(&op.lhs).into(), operand], &op.out)
 }
 
+/// An operation on integers that wraps, for which a scalar may wrap before.
+fn wrapping(cx: &mut Context, op_type: &'static str, op: &ScalarOpIr) -> Lowered {
+    let operand = cx.wrapping_operand(op.rhs, op.lhs.dtype)?;
+    cx.apply_to(op_type, [(&op.lhs).into(), operand], &op.out)
+}
+
 /// A small power of integers as products, by squaring: ONNX Runtime computes
 /// `Pow` in floats, which hold 53 bits.
 fn power(cx: &mut Context, op: &ScalarOpIr) -> Lowered {
@@ -145,11 +151,14 @@ fn remainder(cx: &mut Context, lhs: &TensorIr, rhs: ValueId, out: &TensorIr) -> 
 
 fn full(cx: &mut Context, op: &FullOpIr) -> Lowered {
     cx.require_fixed_scalars()?;
+    cx.require_within(op.value, op.out.dtype)?;
     constant_of_shape(cx, op.value, &op.out)
 }
 
 fn clamp(cx: &mut Context, op: &ClampOpIr) -> Lowered {
     cx.require_fixed_scalars()?;
+    cx.require_within(op.min, op.tensor.dtype)?;
+    cx.require_within(op.max, op.tensor.dtype)?;
     let low = cx.scalar(op.min, op.tensor.dtype);
     let high = cx.scalar(op.max, op.tensor.dtype);
     cx.apply_to("Clip", [(&op.tensor).into(), low, high], &op.out)
@@ -179,20 +188,12 @@ fn pad(cx: &mut Context, op: &PadOpIr) -> Lowered {
     let node = Node::new("Pad").inputs([(&op.input).into(), pads]);
     let node = match op.mode {
         PadModeIr::Constant(value) => {
-            let value = cx.scalar(in_kind_of(value, &op.input), op.input.dtype);
+            cx.require_within(value, op.input.dtype)?;
+            let value = cx.scalar(value, op.input.dtype);
             node.input(value)
         }
         PadModeIr::Reflect => node.attr("mode", "reflect"),
         PadModeIr::Edge => node.attr("mode", "edge"),
     };
     cx.push(node.output(&op.out))
-}
-
-/// Burn records an integer tensor's fill value as a float.
-fn in_kind_of(value: ScalarIr, tensor: &TensorIr) -> ScalarIr {
-    if tensor.dtype.is_float() {
-        value
-    } else {
-        ScalarIr::Int(value.elem())
-    }
 }

@@ -216,13 +216,58 @@ impl Context {
     }
 }
 
-/// A scalar in a tensor of any element type.
+/// A scalar in a tensor of any element type; integers wrap.
 pub(crate) fn scalar_data(value: ScalarIr, shape: Vec<usize>, dtype: DType) -> TensorData {
-    let data = match value {
+    let data = match wrapped(value, dtype) {
         ScalarIr::Float(value) => TensorData::new(vec![value], shape),
         ScalarIr::Int(value) => TensorData::new(vec![value], shape),
         ScalarIr::UInt(value) => TensorData::new(vec![value], shape),
         ScalarIr::Bool(value) => TensorData::new(vec![value], shape),
     };
     data.convert_dtype(dtype)
+}
+
+/// A scalar that an integer type has; others stay as they are.
+pub(super) fn wrapped(value: ScalarIr, dtype: DType) -> ScalarIr {
+    let number = whole(value);
+    match dtype {
+        DType::I64 => ScalarIr::Int(number),
+        DType::I32 => ScalarIr::Int((number as i32).into()),
+        DType::I16 => ScalarIr::Int((number as i16).into()),
+        DType::I8 => ScalarIr::Int((number as i8).into()),
+        DType::U64 => ScalarIr::UInt(number as u64),
+        DType::U32 => ScalarIr::UInt((number as u32).into()),
+        DType::U16 => ScalarIr::UInt((number as u16).into()),
+        DType::U8 => ScalarIr::UInt((number as u8).into()),
+        _ => value,
+    }
+}
+
+/// A scalar's bits as an integer of 64; a float is rounded to 0.
+pub(super) fn whole(value: ScalarIr) -> i64 {
+    match value {
+        ScalarIr::Float(value) => value as i64,
+        ScalarIr::Int(value) => value,
+        ScalarIr::UInt(value) => value as i64,
+        ScalarIr::Bool(value) => value.into(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_beyond_an_integer_type_wrap() {
+        let data = |value, dtype| scalar_data(value, Vec::new(), dtype);
+        let bytes = data(ScalarIr::Int(200), DType::I8);
+        assert_eq!(bytes.as_slice::<i8>().unwrap(), [-56]);
+        let bytes = data(ScalarIr::UInt(300), DType::U8);
+        assert_eq!(bytes.as_slice::<u8>().unwrap(), [44]);
+        let largest = data(ScalarIr::UInt(u64::MAX), DType::U64);
+        assert_eq!(largest.as_slice::<u64>().unwrap(), [u64::MAX]);
+        let none = data(ScalarIr::Float(f64::NAN), DType::I64);
+        assert_eq!(none.as_slice::<i64>().unwrap(), [0]);
+    }
 }
