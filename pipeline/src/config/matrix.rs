@@ -58,17 +58,20 @@ impl Document {
             return Ok(Vec::new());
         };
         let mut root = self.tree()?;
+        // Aliases stand for all of their text there.
+        let bytes = self.changed("matrix", &root)?.text().len();
         let written = root
             .settings_mut()
             .and_then(|root| root.shift_remove("matrix"));
         let axes = axes(&config.matrix, written.as_ref());
+        self.check_size(&axes, bytes, place)?;
         for axis in &axes {
             self.check_axis(&root, axis)?;
         }
         self.check_distinct(&root, &axes)?;
         let names = short_names(config.matrix.keys());
         let mut combinations: Vec<Combination> = Vec::new();
-        for choice in self.product(&axes, place)? {
+        for choice in product(&axes) {
             let pairs = names.iter().zip(choice.values());
             let parts = pairs.map(|(name, (value, _))| format!("{name}={}", slug(value)));
             let name = parts.collect::<Vec<_>>().join(",");
@@ -155,38 +158,25 @@ impl Document {
         })
     }
 
-    /// Every choice of one value for each setting.
-    fn product<'a>(
+    /// Refuses more runs, of a pipeline of at most so many `bytes`, than a sweep may have.
+    fn check_size(
         &self,
-        axes: &'a [Axis<'a>],
+        axes: &[Axis<'_>],
+        bytes: usize,
         place: Location,
-    ) -> Result<Vec<Choice<'a>>, ConfigError> {
-        let runs = axes.iter().try_fold(1_usize, |runs, axis| {
-            runs.checked_mul(axis.values.len())
-                .filter(|&runs| runs <= MAX_RUNS)
-        });
-        if runs.is_none() {
-            let problem = format!("the matrix has more than {MAX_RUNS} runs");
-            return Err(self.invalid(place, problem, None));
-        }
-        let text = runs.unwrap_or(MAX_RUNS).saturating_mul(self.text().len());
-        if text > MAX_TEXT {
-            let problem =
-                format!("the pipelines of the matrix take {text} bytes, more than {MAX_TEXT}");
-            return Err(self.invalid(place, problem, None));
-        }
-        let mut product = vec![Choice::new()];
-        for axis in axes {
-            let longer = product.iter().flat_map(|chosen| {
-                axis.values.iter().map(|value| {
-                    let mut chosen = chosen.clone();
-                    chosen.insert(axis.setting, value);
-                    chosen
-                })
-            });
-            product = longer.collect();
-        }
-        Ok(product)
+    ) -> Result<(), ConfigError> {
+        let runs = axes
+            .iter()
+            .fold(1_usize, |runs, axis| runs.saturating_mul(axis.values.len()));
+        let bytes = runs.saturating_mul(bytes);
+        let problem = if runs > MAX_RUNS {
+            format!("the matrix has more than {MAX_RUNS} runs")
+        } else if bytes > MAX_TEXT {
+            format!("the pipelines of the matrix take {bytes} bytes, more than {MAX_TEXT}")
+        } else {
+            return Ok(());
+        };
+        Err(self.invalid(place, problem, None))
     }
 
     /// The pipeline with these values, and all its results under `name`.
@@ -238,6 +228,20 @@ fn axes<'a>(matrix: &'a Matrix, written: Option<&'a Tree>) -> Vec<Axis<'a>> {
         }
     };
     matrix.iter().map(axis).collect()
+}
+
+/// Every choice of one value for each setting.
+fn product<'a>(axes: &'a [Axis<'a>]) -> Vec<Choice<'a>> {
+    axes.iter().fold(vec![Choice::new()], |product, axis| {
+        let longer = product.iter().flat_map(|chosen| {
+            axis.values.iter().map(|value| {
+                let mut chosen = chosen.clone();
+                chosen.insert(axis.setting, value);
+                chosen
+            })
+        });
+        longer.collect()
+    })
 }
 
 /// The value as tables and folders have it: a number, also where it was written as text.
@@ -450,11 +454,10 @@ stages:
 
     #[test]
     fn sweep_that_would_fill_the_memory_is_refused() {
-        let comment = "#".repeat(1 << 20);
-        let (rendered, _) = error(&format!(
-            "  fit.seed: {:?}\n{comment}\n",
-            [1; 65].map(|_| 1)
-        ));
+        let name = "x".repeat(1 << 16);
+        let matrix = format!("  mnist.name: [&a {name}]\n  mnist.classes: [[*a, *a]]\n");
+        let seeds: Vec<u32> = (0..600).collect();
+        let (rendered, _) = error(&format!("{matrix}  fit.seed: {seeds:?}\n"));
         assert!(rendered.contains("more than 67108864"), "{rendered}");
     }
 
