@@ -75,7 +75,7 @@ fn limits() -> serde_saphyr::Options {
 /// Reads `text` without regard to what it means.
 pub(super) fn read_tree(text: &str) -> Result<Tree, serde_saphyr::Error> {
     let root: Spanned<Parsed> = serde_saphyr::from_str_with_options(text, limits())?;
-    Ok(root.value.as_written(root.defined, text))
+    Ok(root.value.into_written(root.defined, text))
 }
 
 impl Document {

@@ -166,7 +166,7 @@ pub(super) fn place_of<'a>(
 ) -> Result<&'a mut Tree, OverrideError> {
     let mut place = root;
     for (index, key) in resolve(path, place)?.into_iter().enumerate() {
-        if index > 0 && *place == Tree::from(Value::Null) {
+        if index > 0 && matches!(place, Tree::Value(Value::Null)) {
             *place = Tree::Settings(IndexMap::new());
         }
         let outer = || path[..path.len() - 1].join(".");

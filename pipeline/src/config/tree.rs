@@ -87,8 +87,8 @@ pub(super) enum Parsed {
 
 impl Parsed {
     /// With the words of `source`, from which it was read and in which `place` lies.
-    pub(super) fn as_written(self, place: Location, source: &str) -> Tree {
-        let of = |child: Spanned<Self>| child.value.as_written(child.defined, source);
+    pub(super) fn into_written(self, place: Location, source: &str) -> Tree {
+        let of = |child: Spanned<Self>| child.value.into_written(child.defined, source);
         match self {
             Self::Settings(settings) => {
                 let settings = settings.into_iter();
