@@ -110,7 +110,8 @@ fn word(place: Location, source: &str, value: &Value) -> Option<Value> {
     let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
     let word = source.get(Range { start, end })?.trim();
     let is_it = serde_saphyr::from_str::<Value>(word).is_ok_and(|read| read == *value);
-    (is_it && word != value.to_string()).then(|| word.into())
+    let usual = value.to_string();
+    (is_it && word != usual).then(|| word.into())
 }
 
 impl<'de> Deserialize<'de> for Parsed {
