@@ -5,7 +5,7 @@ use trainer::WeightsMatch;
 use super::{sizes, table};
 
 /// A line where the file has the network's own names, else a table of all
-/// pairs; and what was left out.
+/// pairs; what was left out, and what is a guess.
 pub fn weights_table(matched: &WeightsMatch) -> String {
     let mut text = if matched.is_by_name() {
         format!(" {} tensors, matched by name\n", matched.pairs.len())
@@ -20,6 +20,13 @@ pub fn weights_table(matched: &WeightsMatch) -> String {
     if !matched.left_out.is_empty() {
         let names = some(&matched.left_out);
         text += &format!(" not needed, and left out: {names}\n");
+    }
+    if !matched.uncertain.is_empty() {
+        let names = some(&matched.uncertain);
+        text += &format!(
+            " the file has sorted its names, which is no order of layers: check {names}, or take \
+             a .pth, which keeps the order\n"
+        );
     }
     text
 }
@@ -47,7 +54,18 @@ mod tests {
                 shape: vec![2, 1, 3, 3],
             }],
             left_out: vec!["1.num_batches_tracked".to_owned()],
+            uncertain: Vec::new(),
         }
+    }
+
+    #[test]
+    fn order_that_is_a_guess_is_told() {
+        let guessed = WeightsMatch {
+            uncertain: vec!["bn1.bias".to_owned()],
+            ..matched("stem.weight")
+        };
+        assert!(weights_table(&guessed).contains("check bn1.bias, or"));
+        assert!(!weights_table(&matched("stem.weight")).contains("check"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A file that knows the network's names is taken by them. Any other is taken
 //! layer by layer, in order: a layer of the network gets the first layer of the
 //! file that is left and has its tensors, by last name and shape. Where the order is
-//! only that of the names, layers that differ by more than numbers have none.
+//! only that of the names, that is a guess for layers whose names differ by more than numbers.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -25,6 +25,9 @@ pub struct WeightsMatch {
     /// Tensors of the file that no network needs: the counters of batch norm,
     /// and what stands beside a checkpoint's `state_dict`.
     pub left_out: Vec<String>,
+    /// A parameter of each layer for which the file has several that differ by more than
+    /// numbers in their names, where it has lost their order: the first was taken.
+    pub uncertain: Vec<String>,
 }
 
 /// A tensor of a file and the parameter that it becomes.
@@ -66,13 +69,6 @@ pub enum TensorProblem {
         /// What it has.
         found: Vec<usize>,
     },
-    /// A parameter may be either of two tensors, whose order the file does not tell.
-    Ambiguous {
-        /// Name in the network.
-        parameter: String,
-        /// Names in the file.
-        tensors: [String; 2],
-    },
 }
 
 impl fmt::Display for TensorProblem {
@@ -84,15 +80,6 @@ impl fmt::Display for TensorProblem {
             Self::Unexpected { tensor, shape } => {
                 write!(f, "`{tensor}` {shape:?} is not in this network")
             }
-            Self::Ambiguous {
-                parameter,
-                tensors: [one, other],
-            } => write!(
-                f,
-                "`{parameter}` may be `{one}` or `{other}`: the file sorts its names, so that \
-                 the order of its layers is lost; a `.pth` keeps it, or give the layers the \
-                 file's names"
-            ),
             Self::Shape {
                 parameter,
                 expected,
@@ -133,12 +120,11 @@ pub(super) fn find(
     let is_counter = |slot: &&Slot| leaf(&slot.name) == "num_batches_tracked";
     let (counters, tensors): (Vec<&Slot>, Vec<&Slot>) = tensors.iter().partition(is_counter);
     let parameters: Vec<&Slot> = parameters.iter().collect();
-    let pairs = if names_agree(&parameters, &tensors) {
-        by_name(&parameters, &tensors)
+    let (mut pairs, uncertain) = if names_agree(&parameters, &tensors) {
+        (by_name(&parameters, &tensors)?, Vec::new())
     } else {
-        by_order(&parameters, &tensors, in_order)
+        by_order(&parameters, &tensors, in_order)?
     };
-    let mut pairs = pairs?;
     pairs.sort_by_key(|pair| {
         let mut parameters = parameters.iter();
         parameters.position(|slot| slot.name == pair.parameter)
@@ -146,6 +132,7 @@ pub(super) fn find(
     Ok(WeightsMatch {
         pairs,
         left_out: counters.iter().map(|slot| slot.name.clone()).collect(),
+        uncertain,
     })
 }
 
@@ -184,30 +171,28 @@ fn by_name(
     }
 }
 
+/// The pairs, and a parameter of each layer that is [`WeightsMatch::uncertain`].
 fn by_order(
     parameters: &[&Slot],
     tensors: &[&Slot],
     in_order: bool,
-) -> Result<Vec<WeightsPair>, Vec<TensorProblem>> {
+) -> Result<(Vec<WeightsPair>, Vec<String>), Vec<TensorProblem>> {
     let mut left = layers(tensors);
     let mut pairs = Vec::new();
     let mut unmatched = Vec::new();
-    let mut ambiguous = Vec::new();
+    let mut uncertain = Vec::new();
     for layer in layers(parameters) {
-        if !in_order {
-            ambiguous.extend(layer.ambiguity(&left));
+        if !in_order && layer.is_uncertain(&left) {
+            uncertain.extend(layer.slots.first().map(|slot| slot.name.clone()));
         }
         match left.iter().position(|other| layer.is_like(other)) {
             Some(index) => pairs.extend(layer.pairs(&left.remove(index))),
             None => unmatched.push(layer),
         }
     }
-    if !unmatched.is_empty() || !left.is_empty() {
-        return Err(by_order_problems(unmatched, left));
-    }
-    match ambiguous.is_empty() {
-        true => Ok(pairs),
-        false => Err(ambiguous),
+    match unmatched.is_empty() && left.is_empty() {
+        true => Ok((pairs, uncertain)),
+        false => Err(by_order_problems(unmatched, left)),
     }
 }
 
@@ -241,16 +226,11 @@ impl Layer<'_> {
         self.agrees(other, |one, other| one.shape == other.shape)
     }
 
-    /// The layer, where it is like two of `others` whose names differ by more than numbers.
-    fn ambiguity(&self, others: &[Layer<'_>]) -> Option<TensorProblem> {
+    /// Whether it is like two of `others` whose names differ by more than numbers.
+    fn is_uncertain(&self, others: &[Layer<'_>]) -> bool {
         let mut alike = others.iter().filter(|other| self.is_like(other));
-        let first = alike.next()?;
-        let other = alike.find(|other| !first.is_numbered_like(other))?;
-        let name = |layer: &Layer<'_>| Some(layer.slots.first()?.name.clone());
-        Some(TensorProblem::Ambiguous {
-            parameter: name(self)?,
-            tensors: [name(first)?, name(other)?],
-        })
+        let first = alike.next();
+        first.is_some_and(|first| alike.any(|other| !first.is_numbered_like(other)))
     }
 
     /// Whether the names of both are the same but for their numbers.
@@ -412,7 +392,7 @@ mod tests {
 
     /// As safetensors have them of a network whose `stem` was made before its `layer1`.
     #[test]
-    fn layers_whose_order_is_lost_are_refused_where_they_are_alike() {
+    fn layers_whose_order_is_lost_are_uncertain_where_they_are_alike() {
         let theirs: [(&str, &[usize]); 6] = [
             ("layer1.conv.bias", &[2]),
             ("layer1.conv.weight", &[2, 2, 3, 3]),
@@ -421,18 +401,20 @@ mod tests {
             ("stem.0.bias", &[2]),
             ("stem.0.weight", &[2, 2, 3, 3]),
         ];
-        let problems = find(&slots(&OURS), &slots(&theirs), false).unwrap_err();
-        let expected = "`conv1.bias` may be `layer1.conv.bias` or `stem.0.bias`: ";
-        assert_eq!(problems.len(), 1);
-        assert!(problems[0].to_string().starts_with(expected));
+        let uncertain = |theirs: &[(&str, &[usize])], in_order| {
+            let found = find(&slots(&OURS), &slots(theirs), in_order).unwrap();
+            found.uncertain
+        };
+        assert_eq!(uncertain(&theirs, false), ["conv1.bias"]);
+        assert!(uncertain(&theirs, true).is_empty());
+        assert!(uncertain(&OURS, false).is_empty());
 
         let numbered = theirs.map(|(name, shape)| match name.strip_prefix("stem.0") {
             Some(leaf) => (format!("layer12.conv{leaf}"), shape),
             None => (name.to_owned(), shape),
         });
         let numbered = numbered.each_ref().map(|(name, shape)| (&**name, *shape));
-        let found = find(&slots(&OURS), &slots(&numbered), false).unwrap();
-        assert_eq!(found.pairs[2].tensor, "layer12.conv.weight");
+        assert!(uncertain(&numbered, false).is_empty());
     }
 
     #[test]
