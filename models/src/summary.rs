@@ -114,27 +114,9 @@ fn total(layers: &[LayerSummary]) -> Cost {
 /// Without the layers inside.
 fn own_cost(layer: &ResolvedLayer) -> Cost {
     let outputs = layer.output.elements() as u64;
-    let (statistics, multiply_adds) = match &layer.operation {
-        Operation::Conv2d {
-            channels: [input, _],
-            kernel: [height, width],
-            groups,
-            ..
-        } => (0, outputs * (input / groups * height * width) as u64),
-        Operation::Linear {
-            features: [input, _],
-            ..
-        } => (0, outputs * *input as u64),
-        Operation::BatchNorm(channels) => (2 * *channels as u64, 0),
-        Operation::Residual { .. }
-        | Operation::Relu
-        | Operation::Gelu
-        | Operation::LeakyRelu(_)
-        | Operation::MaxPool(_)
-        | Operation::AvgPool(_)
-        | Operation::GlobalAvgPool
-        | Operation::Dropout(_)
-        | Operation::Flatten => (0, 0),
+    let statistics = match layer.operation {
+        Operation::BatchNorm(channels) => 2 * channels as u64,
+        _ => 0,
     };
     let parameters = match layer.operation {
         Operation::Residual { .. } => 0,
@@ -143,7 +125,7 @@ fn own_cost(layer: &ResolvedLayer) -> Cost {
     Cost {
         parameters,
         parameter_bytes: FLOAT * (parameters + statistics),
-        multiply_adds,
+        multiply_adds: outputs * layer.operation.fan_in() as u64,
         activation_bytes: FLOAT * outputs,
     }
 }

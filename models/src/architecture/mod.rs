@@ -203,17 +203,28 @@ fn variance_of_the_batch(layers: &[ResolvedLayer]) -> Option<&str> {
         Operation::Residual { body, shortcut } => {
             variance_of_the_batch(body).or_else(|| variance_of_the_batch(shortcut))
         }
-        Operation::Conv2d { .. }
-        | Operation::Linear { .. }
-        | Operation::Relu
-        | Operation::Gelu
-        | Operation::LeakyRelu(_)
-        | Operation::MaxPool(_)
-        | Operation::AvgPool(_)
-        | Operation::GlobalAvgPool
-        | Operation::Dropout(_)
-        | Operation::Flatten => None,
+        _ => None,
     })
+}
+
+impl Operation {
+    /// How many inputs, each with a weight of its own, every output is the sum of; 0 where
+    /// there are no such weights.
+    pub(crate) fn fan_in(&self) -> usize {
+        match self {
+            Self::Conv2d {
+                channels: [input, _],
+                kernel: [height, width],
+                groups,
+                ..
+            } => input / groups * height * width,
+            Self::Linear {
+                features: [input, _],
+                ..
+            } => *input,
+            _ => 0,
+        }
+    }
 }
 
 impl ResolvedLayer {
@@ -221,17 +232,15 @@ impl ResolvedLayer {
     pub fn parameters(&self) -> usize {
         match &self.operation {
             Operation::Conv2d {
-                channels: [input, output],
-                kernel: [height, width],
-                groups,
+                channels: [_, output],
                 bias,
                 ..
-            } => output * (input / groups * height * width + usize::from(*bias)),
-            Operation::BatchNorm(channels) => 2 * channels,
-            Operation::Linear {
-                features: [input, output],
+            }
+            | Operation::Linear {
+                features: [_, output],
                 bias,
-            } => output * (input + usize::from(*bias)),
+            } => output * (self.operation.fan_in() + usize::from(*bias)),
+            Operation::BatchNorm(channels) => 2 * channels,
             Operation::Residual { body, shortcut } => {
                 body.iter().chain(shortcut).map(Self::parameters).sum()
             }
