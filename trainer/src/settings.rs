@@ -101,6 +101,14 @@ impl Validation {
     pub fn of(images: usize) -> Self {
         Self::HoldOut((images / 10).clamp(1, 5000))
     }
+
+    /// How many training images are not trained on.
+    fn held_out(self) -> usize {
+        match self {
+            Self::HoldOut(images) => images,
+            Self::Test => 0,
+        }
+    }
 }
 
 /// When to stop before the last epoch.
@@ -141,10 +149,7 @@ impl Settings {
     ///
     /// The first setting whose value is impossible.
     pub fn check(&self, images: Option<usize>) -> Result<(), Error> {
-        let held_out = match self.validation {
-            Validation::HoldOut(held_out) => held_out,
-            Validation::Test => 0,
-        };
+        let held_out = self.validation.held_out();
         let checks = [
             (
                 "epochs",
@@ -237,10 +242,7 @@ impl Settings {
     ///
     /// Of `batch_size`.
     pub fn check_batches(&self, images: usize, network: &Architecture) -> Result<(), Error> {
-        let trained = match self.validation {
-            Validation::HoldOut(held_out) => images.saturating_sub(held_out),
-            Validation::Test => images,
-        };
+        let trained = images.saturating_sub(self.validation.held_out());
         let last = match trained % self.batch_size.max(1) {
             0 => self.batch_size,
             rest => rest,
