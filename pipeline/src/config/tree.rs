@@ -109,9 +109,9 @@ fn word(place: Location, source: &str, value: &Value) -> Option<Value> {
     let start = usize::try_from(span.byte_offset()?).ok()?;
     let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
     let word = source.get(Range { start, end })?.trim();
-    let is_it = serde_saphyr::from_str::<Value>(word).is_ok_and(|read| read == *value);
     let usual = value.to_string();
-    (is_it && word != usual).then(|| word.into())
+    let is_it = || serde_saphyr::from_str::<Value>(word).is_ok_and(|read| read == *value);
+    (word != usual && is_it()).then(|| word.into())
 }
 
 impl<'de> Deserialize<'de> for Parsed {

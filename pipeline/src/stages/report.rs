@@ -181,8 +181,9 @@ fn settings(plan: &ReportPlan) -> Vec<Section> {
         line("dataset", dataset(&train.dataset)),
         line("normalize", text(&serde_json::json!(train.normalize))),
     ];
-    if let Some(pictures) = train.description().get("pictures") {
-        training.push(line("fit", text(&pictures["fit"])));
+    if let Some(pictures) = train.dataset.pictures() {
+        let fit = pictures.options().fit;
+        training.push(line("fit", text(&serde_json::json!(fit))));
     }
     if let Ok(Value::Object(settings)) = serde_json::to_value(&train.settings) {
         training.extend(settings.iter().map(|(name, value)| line(name, text(value))));
