@@ -2,7 +2,10 @@
 //!
 //! `x σ(x)` stays: opset 24 has `Swish`, but ONNX Runtime 1.31 does not run it.
 
+use burn::tensor::DType;
+
 use super::pattern::{Editor, float, input};
+use crate::graph::ValueId;
 use crate::node::Node;
 
 /// The first opset with `Gelu`.
@@ -13,6 +16,12 @@ const MISH: u8 = 18;
 
 /// Above this, Burn takes `x` for `softplus(x)`, which is then the same in f32.
 const SOFTPLUS_THRESHOLD: f64 = 20.0;
+
+/// Whether ONNX Runtime has `Gelu` and `Softplus` for a value, which it has not in
+/// 64 bits.
+fn has_kernels(editor: &Editor, x: ValueId) -> bool {
+    editor.value(x).dtype != DType::F64
+}
 
 /// `½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))`
 pub(super) fn tanh_gelu(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
@@ -28,7 +37,8 @@ pub(super) fn tanh_gelu(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
     let cubic = editor.operand(&sum, 1, "Mul")?;
     let cube = editor.operand(&cubic, 0, "Pow")?;
     let root = std::f64::consts::FRAC_2_PI.sqrt();
-    let fits = input(&sum, 0) == Some(x)
+    let fits = has_kernels(editor, x)
+        && input(&sum, 0) == Some(x)
         && input(&cube, 0) == Some(x)
         && editor.is_near(&weight, 1, 1.0)
         && editor.is_near(&scaled, 1, root)
@@ -48,7 +58,8 @@ pub(super) fn softplus(editor: &mut Editor, node: &Node) -> Option<Vec<Node>> {
     let log = editor.sole_operand(node, 2, "Where")?;
     let exp = editor.operand(&log, 1, "Exp")?;
     let bounded = editor.operand(&exp, 0, "Where")?;
-    let fits = input(&large, 0) == Some(x)
+    let fits = has_kernels(editor, x)
+        && input(&large, 0) == Some(x)
         && editor.is_near(&large, 1, SOFTPLUS_THRESHOLD)
         && log.origin == "Log1p"
         && bounded.inputs[0] == node.inputs[0]
@@ -64,6 +75,9 @@ pub(super) fn log_sigmoid(editor: &mut Editor, node: &Node) -> Option<Vec<Node>>
     }
     let sigmoid = editor.operand(node, 0, "Sigmoid")?;
     let x = input(&sigmoid, 0)?;
+    if !has_kernels(editor, x) {
+        return None;
+    }
     let [negated, softplus] = [x, x].map(|x| editor.fresh(x));
     Some(vec![
         Node::new("Neg").input(x).output(negated),

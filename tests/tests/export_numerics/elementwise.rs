@@ -21,6 +21,20 @@ fn composed_activations_match_burn() {
     unary("hard_swish", activation::hard_swish);
 }
 
+/// ONNX Runtime has no kernel for `Gelu` and `Softplus` of 64 bits.
+#[test]
+fn composed_activations_of_64_bits_run() {
+    let check = |name: &str, forward: fn(Tensor<2>) -> Tensor<2>| {
+        let inputs = |n| uniform([n, 7], -4.0, 4.0);
+        let wide = |x: Tensor<2>| forward(x.cast(DType::F64)).cast(DType::F32);
+        let case = case(name).opsets(&[16, 18, 20, 23]);
+        case.of(dims!["n", 7], inputs, wide);
+    };
+    check("gelu_approximate", activation::gelu_approximate);
+    check("softplus", |x| activation::softplus(x, 1.0));
+    check("log of a sigmoid", |x| activation::sigmoid(x).log());
+}
+
 #[test]
 fn composed_functions_match_burn() {
     unary("round_half_to_even", |x| (x.round() + 0.5).round());
