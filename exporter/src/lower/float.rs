@@ -1,6 +1,8 @@
 //! Operations on floats alone.
 
-use burn::backend::ir::{BinaryOpIr, CastOpIr, CrossOpIr, FloatOperationIr, TensorIr, UnaryOpIr};
+use burn::backend::ir::{
+    BinaryOpIr, CastOpIr, CrossOpIr, FloatOperationIr, ScalarIr, TensorIr, UnaryOpIr,
+};
 use burn::tensor::{BoolStore, DType};
 
 use super::context::{Context, Lowered, refuse};
@@ -78,25 +80,31 @@ fn is_inf(cx: &mut Context, op: &UnaryOpIr) -> Lowered {
 /// ends, of which ONNX says nothing. Types of 32 and 64 bits are left to `Cast`,
 /// as their ends are no floats.
 fn into_int(cx: &mut Context, op: &CastOpIr) -> Lowered {
+    /// Beyond 16 bits and within 32.
+    const LIMIT: f64 = 65536.0;
     let Some(ends) = ends(op.out.dtype) else {
         return cx.cast_to((&op.input).into(), &op.out);
     };
     let dtype = match op.input.dtype {
         DType::F64 => DType::F64,
-        // In 16 bits, the ends would be rounded.
+        // In 16 bits, the limit would be infinite.
         _ => DType::F32,
     };
     let x = cx.cast((&op.input).into(), dtype);
     let undefined = cx.compute(Node::new("IsNaN").input(x), BOOL);
     let zero = cx.number(0.0, dtype);
     let x = cx.compute(Node::new("Where").inputs([undefined, zero, x]), dtype);
-    let [low, high] = ends.map(|end| cx.number(end, dtype));
+    let [low, high] = [-LIMIT, LIMIT].map(|end| cx.number(end, dtype));
+    let x = cx.apply("Clip", [x, low, high]);
+    // As integers, the ends are exact in half precision, too.
+    let x = cx.cast(x, DType::I32);
+    let [low, high] = ends.map(|end| cx.scalar(ScalarIr::Int(end), DType::I32));
     let x = cx.apply("Clip", [x, low, high]);
     cx.cast_to(x, &op.out)
 }
 
 /// The least and the greatest number of an integer type of 8 or 16 bits.
-fn ends(dtype: DType) -> Option<[f64; 2]> {
+fn ends(dtype: DType) -> Option<[i64; 2]> {
     match dtype {
         DType::I8 => Some([i8::MIN.into(), i8::MAX.into()]),
         DType::U8 => Some([u8::MIN.into(), u8::MAX.into()]),

@@ -10,7 +10,7 @@ use burn::nn::{
     BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig, Lstm, LstmConfig,
     Relu,
 };
-use burn::tensor::{DType, Device, Tensor, activation};
+use burn::tensor::{DType, Device, IntDType, Tensor, activation};
 use exporter::{Exporter, Opset, Samples, Warning, dims};
 
 use tests::export::engine::session;
@@ -91,6 +91,21 @@ fn a_divisor_in_half_precision_is_kept_from_0() {
         let verified = model.verify(&Relu::new(), forward, &mut session, &samples);
         verified.unwrap_or_else(|error| panic!("{least}: {error}"));
     }
+}
+
+/// 32767 is no number of 16 bits; the one next to it wraps.
+#[test]
+fn integers_of_16_bits_reach_their_ends_in_half_precision() {
+    let forward = |_: &Relu, x: Tensor<2>| {
+        let scaled = x * f32::from(i16::MAX) * 2.0;
+        scaled.cast(IntDType::I16).float() / f32::from(i16::MAX)
+    };
+    let exporter = Exporter::new().input("x", dims!["n", 6]).output("y");
+    let model = exporter.half().export(&Relu::new(), forward).unwrap();
+    let mut session = session(&model.to_bytes()).unwrap();
+    let samples = Samples::new().tolerance(HALF);
+    let verified = model.verify(&Relu::new(), forward, &mut session, &samples);
+    verified.unwrap();
 }
 
 #[test]
