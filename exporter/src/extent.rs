@@ -21,13 +21,14 @@ pub(crate) const BATCH: [usize; SAMPLES] = [2, 3, 5, 7];
 /// for example; and without a common divisor of their differences, so that what is
 /// rounded is no line.
 ///
-/// Where it moves alone, a size is a multiple of 12. That of a `wide` symbol is one
-/// of 96, which divides by the larger strides as well, and beyond any usual stride,
-/// by which smaller sizes all round to one.
+/// Where it moves alone, a size is a multiple of 12. That of a `wide` symbol is
+/// beyond any usual stride, by which smaller sizes all round to one, and below 512,
+/// the most that many text encoders take; the first four are multiples of 96, which
+/// divide by the larger strides as well.
 pub(crate) fn sizes_at(position: usize, wide: bool) -> [usize; SAMPLES] {
     let base = 15 + 12 * position;
     let alone = match wide {
-        true => 192 + 96 * position,
+        true => 192 + 96 * (position % 4) + 12 * (position / 4),
         false => base + 9,
     };
     [base, alone, base + 2, base + 7]
@@ -396,6 +397,12 @@ mod tests {
         let names = vec!["height".to_owned()];
         let symbols = Symbols::new(names, |_| [32, 48, 80, 112]);
         assert_eq!(text(&symbols, |n| n[0] / 16), "(height)/16");
+    }
+
+    #[test]
+    fn no_symbol_takes_more_than_text_encoders_do() {
+        let mut all = (0..12).flat_map(|position| sizes_at(position, true));
+        assert!(all.all(|size| size < 512));
     }
 
     #[test]
