@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::OverrideError;
@@ -70,6 +71,16 @@ fn limits() -> serde_saphyr::Options {
         // JSON's values, which stand for those of any setting, have none of them.
         non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
     }
+}
+
+/// Reads a number, `true` or `false` as such, and what YAML may take for one (`01`,
+/// `1_0`, `yes`) as text.
+pub(super) fn read_strictly(text: &str) -> Option<Value> {
+    let mut options = limits();
+    options.strict_booleans = true;
+    options.leading_zero_numbers_as_strings = true;
+    options.underscored_numbers_as_strings = true;
+    serde_saphyr::from_str_with_options(text, options).ok()
 }
 
 /// Reads `text` without regard to what it means.

@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
+use super::document::read_strictly;
 use super::overrides::{OUTPUT, OverrideError, keys_of, overlap, parts, place_of, within};
 use super::problem::suggestion;
 use super::tree::Tree;
@@ -71,6 +72,7 @@ impl Document {
         self.check_distinct(&root, &axes)?;
         let names = short_names(config.matrix.keys());
         let mut combinations: Vec<Combination> = Vec::new();
+        let mut room = MAX_TEXT;
         for choice in product(&axes) {
             let pairs = names.iter().zip(choice.values());
             let parts = pairs.map(|(name, (value, _))| format!("{name}={}", slug(value)));
@@ -80,7 +82,8 @@ impl Document {
                 let hint = "give the values names that differ in letters or digits";
                 return Err(self.invalid(place, problem, Some(hint.to_owned())));
             }
-            let document = self.combination(&root, &config, &name, &choice, place)?;
+            let document = self.combination(&root, &config, &name, &choice, place, room)?;
+            room = room.saturating_sub(document.text().len());
             let values = choice.into_iter();
             combinations.push(Combination {
                 name,
@@ -168,18 +171,23 @@ impl Document {
         let runs = axes
             .iter()
             .fold(1_usize, |runs, axis| runs.saturating_mul(axis.values.len()));
-        let bytes = runs.saturating_mul(bytes);
-        let problem = if runs > MAX_RUNS {
-            format!("the matrix has more than {MAX_RUNS} runs")
-        } else if bytes > MAX_TEXT {
-            format!("the pipelines of the matrix take {bytes} bytes, more than {MAX_TEXT}")
-        } else {
-            return Ok(());
-        };
-        Err(self.invalid(place, problem, None))
+        if runs > MAX_RUNS {
+            let problem = format!("the matrix has more than {MAX_RUNS} runs");
+            return Err(self.invalid(place, problem, None));
+        }
+        match runs.saturating_mul(bytes) > MAX_TEXT {
+            true => Err(self.too_much_text(place)),
+            false => Ok(()),
+        }
     }
 
-    /// The pipeline with these values, and all its results under `name`.
+    fn too_much_text(&self, place: Location) -> ConfigError {
+        let problem = format!("the pipelines of the matrix take more than {MAX_TEXT} bytes");
+        self.invalid(place, problem, None)
+    }
+
+    /// The pipeline with these values, and all its results under `name`; what that
+    /// adds has at most `room` bytes.
     fn combination(
         &self,
         root: &Tree,
@@ -187,12 +195,17 @@ impl Document {
         name: &str,
         choice: &Choice<'_>,
         place: Location,
+        room: usize,
     ) -> Result<Document, ConfigError> {
         let mut root = root.clone();
         for (setting, (_, written)) in choice {
             self.set(&mut root, setting, written, place)?;
         }
         let output = config.output.join(name);
+        let paths = 1 + root.stage_files_mut().count();
+        if paths.saturating_mul(output.as_os_str().len()) > room {
+            return Err(self.too_much_text(place));
+        }
         for (stage, file) in root.stage_files_mut() {
             let Some(within) = within(file, &config.output) else {
                 let file = file.text().unwrap_or_default();
@@ -216,15 +229,11 @@ impl Document {
 fn axes<'a>(matrix: &'a Matrix, written: Option<&'a Tree>) -> Vec<Axis<'a>> {
     let axis = |(setting, values): (&'a String, &'a Spanned<Vec<Value>>)| {
         let written = written.and_then(|matrix| matrix.get(setting)?.list());
+        let values_of = |written: &'a [Tree]| written.iter().map(|one| (shown(one), one));
         Axis {
             setting,
             place: values.referenced,
-            values: values
-                .value
-                .iter()
-                .map(shown)
-                .zip(written.unwrap_or(&[]))
-                .collect(),
+            values: values_of(written.unwrap_or(&[])).collect(),
         }
     };
     matrix.iter().map(axis).collect()
@@ -244,12 +253,23 @@ fn product<'a>(axes: &'a [Axis<'a>]) -> Vec<Choice<'a>> {
     })
 }
 
-/// The value as tables and folders have it: a number, also where it was written as text.
-fn shown(value: &Value) -> Value {
-    let number = value.as_str().map(serde_saphyr::from_str);
-    match number {
-        Some(Ok(Value::Number(number))) => number.into(),
-        _ => value.clone(),
+/// The value as tables and folders have it: `1e-3` is 0.001 there.
+fn shown(written: &Tree) -> Value {
+    match written {
+        Tree::Settings(settings) => {
+            let settings = settings.iter();
+            Value::Object(
+                settings
+                    .map(|(name, one)| (name.clone(), shown(one)))
+                    .collect(),
+            )
+        }
+        Tree::List(values) => values.iter().map(shown).collect(),
+        Tree::Value(Value::String(text)) => match read_strictly(text) {
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => value,
+            _ => text.clone().into(),
+        },
+        Tree::Value(value) => value.clone(),
     }
 }
 
@@ -346,15 +366,19 @@ stages:
         assert!(last.get("matrix").is_none());
     }
 
+    /// The pipeline of this matrix as it is, and with another setting.
+    fn as_it_is_and_set(matrix: &str) -> [Document; 2] {
+        let yaml = format!("matrix:\n{matrix}{STAGES}");
+        let document = Document::new(Path::new("p.yaml"), yaml);
+        let set = document.clone();
+        let set = set.with(&["fit.log_every=9".parse().unwrap()]).unwrap();
+        [document, set]
+    }
+
     #[test]
     fn settings_and_stages_stay_in_the_order_of_the_file() {
-        let yaml = "matrix:\n  fit.model: [lenet5]\n  fit.learning_rate: [0.1, 1e-3]\n";
-        let document = Document::new(Path::new("p.yaml"), format!("{yaml}{STAGES}"));
-        let set = document
-            .clone()
-            .with(&["fit.log_every=9".parse().unwrap()])
-            .unwrap();
-        for document in [document, set] {
+        let matrix = "  fit.model: [lenet5]\n  fit.learning_rate: [0.1, 1e-3]\n";
+        for document in as_it_is_and_set(matrix) {
             let runs = document.combinations().unwrap();
             let names: Vec<&str> = runs.iter().map(|run| &*run.name).collect();
             let expected = [
@@ -365,6 +389,32 @@ stages:
             let config: Config = runs[0].document.parse().unwrap();
             let stages: Vec<&str> = config.stages.keys().map(String::as_str).collect();
             assert_eq!(stages, ["mnist", "fit", "onnx"]);
+        }
+    }
+
+    #[test]
+    fn folders_are_the_same_whatever_else_is_set() {
+        for (matrix, expected) in [
+            (
+                "fit.optimizer: [adam, { adamw: { weight_decay: 1e-2 } }]",
+                ["optimizer=adam", "optimizer=adamw-weight_decay-0.01"],
+            ),
+            (
+                "fit.augment: [{ scale: [0.80, 1.20] }, { scale: [1, 1.5] }]",
+                ["augment=scale-0.8-1.2", "augment=scale-1-1.5"],
+            ),
+            (
+                "onnx.probabilities: [True, off]",
+                ["probabilities=true", "probabilities=off"],
+            ),
+            ("mnist.name: [01, 1_0]", ["name=01", "name=1_0"]),
+            ("mnist.name: [\"01\", yes]", ["name=01", "name=yes"]),
+        ] {
+            for document in as_it_is_and_set(&format!("  {matrix}\n")) {
+                let runs = document.combinations().unwrap();
+                let names: Vec<&str> = runs.iter().map(|run| &*run.name).collect();
+                assert_eq!(names, expected);
+            }
         }
     }
 
@@ -459,6 +509,31 @@ stages:
         let seeds: Vec<u32> = (0..600).collect();
         let (rendered, _) = error(&format!("{matrix}  fit.seed: {seeds:?}\n"));
         assert!(rendered.contains("more than 67108864"), "{rendered}");
+    }
+
+    #[test]
+    fn long_name_of_a_run_in_front_of_many_files_is_refused() {
+        let name = "x".repeat(1 << 16);
+        // Keys this long need a `?`.
+        let matrix = format!("  ? {name}.opset\n  : [18]\n  b.opset: [18]\n");
+        let mut yaml = format!("matrix:\n{matrix}{STAGES}");
+        for stage in [&name, "b"] {
+            yaml += &format!("  ? {stage}\n  : {{ export: {{ train: fit }} }}\n");
+        }
+        for stage in 0..1024 {
+            yaml += &format!("  s{stage}: {{ export: {{ train: fit, file: runs/{stage} }} }}\n");
+        }
+        let error = Document::new(Path::new("p.yaml"), yaml).combinations();
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("more than 67108864"), "{error}");
+    }
+
+    #[test]
+    fn stage_without_a_file_of_its_own_writes_where_its_run_does() {
+        let yaml = format!("matrix:\n  fit.seed: [1, 2]\n{STAGES}");
+        let yaml = yaml.replace("runs/mnist.onnx", "~");
+        let runs = Document::new(Path::new("p.yaml"), yaml).combinations();
+        assert_eq!(runs.unwrap().len(), 2);
     }
 
     #[test]

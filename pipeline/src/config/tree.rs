@@ -66,7 +66,7 @@ impl Tree {
         stages.filter_map(|(name, stage)| {
             let (_, settings) = stage.settings_mut()?.first_mut()?;
             let file = settings.settings_mut()?.get_mut("file")?;
-            Some((name.clone(), file))
+            (*file != Self::Value(Value::Null)).then(|| (name.clone(), file))
         })
     }
 }
