@@ -128,10 +128,16 @@ fn differences_are_marked_and_nothing_else() {
             .collect::<Vec<_>>()
     };
     assert_eq!(different("settings"), ["epochs", "seed"]);
-    let mut within = workspace.pipeline(&["diff", "fit", "../b/fit", "--json"]);
-    let within = succeed(within.current_dir(workspace.path("runs/a")));
-    let within: Value = serde_json::from_slice(&within.stdout).unwrap();
-    assert_eq!(within["metrics"], difference["metrics"]);
+    for (folder, a, b) in [
+        ("runs/a", "fit", "../b/fit"),
+        ("runs/a/fit/checkpoints", "..", "../../../b/fit"),
+        ("runs/a/fit/checkpoints", "../..", "../../../b"),
+    ] {
+        let mut within = workspace.pipeline(&["diff", a, b, "--json"]);
+        let within = succeed(within.current_dir(workspace.path(folder)));
+        let within: Value = serde_json::from_slice(&within.stdout).unwrap();
+        assert_eq!(within["metrics"], difference["metrics"]);
+    }
     let same = json(&workspace, &["diff", "runs/a", "runs/a", "--json"]);
     let lines = ["settings", "metrics"].map(|part| same[part].as_array().unwrap().clone());
     assert!(

@@ -34,6 +34,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// The run in `folder`. Its evaluation stands beside it.
 fn find(folder: &Path) -> anyhow::Result<Run> {
+    // `..` has its parent beyond, and not in what is written before it.
+    let folder = &match folder.file_name() {
+        Some(_) => folder.to_owned(),
+        None => folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
+    };
     let absolute = std::path::absolute(folder)?;
     let beside = match folder.parent() {
         _ if !folder.join(trainer::SUMMARY).is_file() => folder,
