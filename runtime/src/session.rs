@@ -273,7 +273,7 @@ impl Session {
     /// Runs the model on `images` of `shape` [n, channels, height, width]; the
     /// logits are the output named `logits`, or the first. Where a softmax over the
     /// classes has made that output, they are its natural logarithm, of which the softmax
-    /// is the output again; that of 0 is -∞.
+    /// is the output again; 0 counts as the least number above it.
     ///
     /// # Errors
     ///
@@ -300,7 +300,7 @@ impl Session {
         match found[..] {
             [n, classes] if n == shape[0] as i64 && classes > 0 => Ok(Logits {
                 values: match self.has_softmax {
-                    true => values.iter().map(|part| part.ln()).collect(),
+                    true => values.iter().map(|&part| logarithm(part)).collect(),
                     false => values.to_vec(),
                 },
                 classes: classes as usize,
@@ -316,6 +316,16 @@ impl Session {
                 images: shape[0],
             }),
         }
+    }
+}
+
+/// Of a part of 1 that may have been too small for 32 bits, which is finite, as are the
+/// logits that it comes from.
+fn logarithm(part: f32) -> f32 {
+    const LEAST: f32 = f32::from_bits(1);
+    match part == 0.0 {
+        true => LEAST.ln(),
+        false => part.ln(),
     }
 }
 
