@@ -13,7 +13,7 @@ use trainer::Summary;
 use crate::config::{Config, ConfigError, Document, Override, short_names};
 use crate::history::Evaluated;
 use crate::lock;
-use crate::plan::{Action, Plan, plan};
+use crate::plan::{Action, Plan, plan_of};
 use crate::results;
 use crate::run::{Options, Pipeline};
 use crate::table::table;
@@ -57,14 +57,15 @@ impl Sweep {
     ///
     /// When the file cannot be read, or a run is impossible.
     pub fn open(path: &Path, overrides: &[Override]) -> Result<Option<Self>, ConfigError> {
-        let document = Document::read(path)?.with(overrides)?;
+        let file = Document::read(path)?;
+        let document = file.clone().with(overrides)?;
         // What is wrong with the file itself, `Pipeline::open` tells.
         let config = document.parse::<Config>();
         if !config.is_ok_and(|config| !config.matrix.is_empty()) {
             return Ok(None);
         }
         let runs = document.combinations()?.into_iter().map(|combination| {
-            let plan = plan(&combination.document)?;
+            let plan = plan_of(&combination.document, &file)?;
             let lock_path = lock::path_in(&plan.output);
             Ok(Run {
                 pipeline: Pipeline::planned(plan, lock_path)?,
@@ -152,7 +153,8 @@ pub struct RunResult {
     pub done: bool,
     /// Why it was given up, if it has been just now.
     pub error: Option<String>,
-    /// Validation accuracy of the best epoch of the first training, 0 to 1.
+    /// Validation accuracy of the best epoch of the training whose ONNX the first
+    /// evaluation evaluates, or of the first training where there is none, 0 to 1.
     pub validation_accuracy: Option<f64>,
     /// Accuracy on the test images by the first evaluation, 0 to 1.
     pub test_accuracy: Option<f64>,
@@ -241,11 +243,18 @@ impl Results {
 }
 
 fn validation_accuracy(plan: &Plan) -> Result<Option<f64>, results::Error> {
-    let folder = plan.stages.iter().find_map(|stage| match &stage.action {
-        Action::Train(train) => Some(&train.folder),
+    let actions = || plan.stages.iter().map(|stage| &stage.action);
+    let evaluated = actions().find_map(|action| match action {
+        Action::Eval(eval) => Some(&eval.export.train.folder),
         _ => None,
     });
-    let Some(folder) = folder else {
+    let first = || {
+        actions().find_map(|action| match action {
+            Action::Train(train) => Some(&train.folder),
+            _ => None,
+        })
+    };
+    let Some(folder) = evaluated.or_else(first) else {
         return Ok(None);
     };
     let summary: Summary = results::json(&folder.join(trainer::SUMMARY))?;

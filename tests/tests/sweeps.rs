@@ -57,6 +57,34 @@ fn every_combination_runs_once_and_the_best_stands_first() {
 }
 
 #[test]
+fn both_accuracies_are_of_the_training_that_is_evaluated() {
+    let settings = "dataset: digits, model: lenet5, epochs: 1, learning_rate: 1.0e-9";
+    let other = format!("  first: {{ train: {{ {settings}, device: cpu }} }}\n");
+    let stages = whole(&SMALL).replace("stages:\n", &format!("stages:\n{other}"));
+    let workspace = Workspace::new(&format!("matrix:\n  fit.seed: [1]\n{stages}"));
+    succeed(&mut workspace.run(&[]));
+    let accuracy = |training: &str| {
+        let summary = workspace.json(&format!("runs/seed=1/{training}/summary.json"));
+        summary["best"]["validation_accuracy"].clone()
+    };
+    assert_ne!(accuracy("first"), accuracy("fit"));
+    let found = results(&workspace);
+    assert_eq!(found["runs"][0]["validation_accuracy"], accuracy("fit"));
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_told_with_its_own_lines() {
+    let stages = whole(&SMALL).replace("batch_size: 32", "batch_size: 0");
+    let yaml = format!("# One\nmatrix:\n  fit.seed: [1, 2]\n{stages}");
+    let line = 1 + yaml
+        .lines()
+        .position(|line| line.contains("batch_size"))
+        .unwrap();
+    let place = format!("pipeline.yaml:{line}:");
+    refuse(&mut Workspace::new(&yaml).pipeline(&["status"]), &[&place]);
+}
+
+#[test]
 fn sweep_that_was_cut_short_goes_on_where_it_was() {
     let workspace = sweep();
     let first = "matrix={ fit.learning_rate: [0.01], fit.seed: [1] }";

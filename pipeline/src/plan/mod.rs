@@ -113,6 +113,16 @@ pub fn plan(document: &Document) -> Result<Plan, ConfigError> {
     })
 }
 
+/// As [`plan`], of a document that was made of `file`: what is wrong with the file
+/// itself is told with its own lines.
+pub(crate) fn plan_of(document: &Document, file: &Document) -> Result<Plan, ConfigError> {
+    plan(document).map_err(|error| {
+        let own = plan(file).err();
+        own.filter(|own| own.is_about_the_same(&error))
+            .unwrap_or(error)
+    })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
