@@ -595,7 +595,10 @@ mod pipelines {
             ("train.epochs", "STAGE.SETTING=VALUE"),
             ("train.epochs=", "`train.epochs=` says no value"),
             ("train.epochs=[", "`[` is not a YAML value"),
-            ("fit.epochs.more=3", "`fit.epochs` has no settings"),
+            (
+                "fit.epochs.more=3",
+                "`fit.epochs` is `1`, which has no settings",
+            ),
         ] {
             refuse(&mut workspace.pipeline(&["run", "--set", set]), &[text]);
         }

@@ -60,7 +60,7 @@ impl ConfigError {
 const MAX_BYTES: u64 = 1 << 20;
 
 /// What aliases may make of it: `&a [*b, *b]` over and over doubles each time.
-fn limits() -> serde_saphyr::Options {
+pub(super) fn limits() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: 64,

@@ -23,6 +23,9 @@ const MAX_TEXT: usize = 1 << 26;
 /// The longest part of a folder's name that one value gives, in bytes.
 const MAX_SLUG: usize = 48;
 
+/// The longest name of a folder, in bytes, as file systems have it.
+const MAX_NAME: usize = 255;
+
 /// A setting that is varied.
 struct Axis<'a> {
     setting: &'a String,
@@ -77,6 +80,7 @@ impl Document {
             let pairs = names.iter().zip(choice.values());
             let parts = pairs.map(|(name, (value, _))| format!("{name}={}", slug(value)));
             let name = parts.collect::<Vec<_>>().join(",");
+            let name = shortened(name.clone(), MAX_NAME, &name);
             if combinations.iter().any(|other| other.name == name) {
                 let problem = format!("two runs would have the folder `{name}`");
                 let hint = "give the values names that differ in letters or digits";
@@ -155,7 +159,7 @@ impl Document {
                 | OverrideError::Empty(_)
                 | OverrideError::Varied { .. }
                 | OverrideError::Value { .. }
-                | OverrideError::NoMap(_) => None,
+                | OverrideError::NoMap { .. } => None,
             };
             self.invalid(place, error.to_string(), hint)
         })
@@ -308,11 +312,20 @@ fn slug(value: &Value) -> String {
         .chars()
         .map(|c| if plain(c) { c } else { '-' })
         .collect();
-    if text.len() <= MAX_SLUG {
-        return text;
+    shortened(text, MAX_SLUG, &value.to_string())
+}
+
+/// The name, where it is longer than `longest` bytes with the digest of all that it
+/// stands for at its end.
+fn shortened(mut name: String, longest: usize, whole: &str) -> String {
+    const DIGITS: usize = 8;
+    if name.len() > longest {
+        let digest = Sha256::of_bytes(whole.as_bytes()).to_string();
+        name.truncate(name.floor_char_boundary(longest - DIGITS - 1));
+        name += "-";
+        name += &digest[..DIGITS];
     }
-    let digest = Sha256::of_bytes(value.to_string().as_bytes()).to_string();
-    format!("{}-{}", &text[..MAX_SLUG - 9], &digest[..8])
+    name
 }
 
 #[cfg(test)]
@@ -420,7 +433,8 @@ stages:
 
     #[test]
     fn values_are_taken_as_they_are_written() {
-        let matrix = "  mnist.name: [1.10, 0x10, no, +1]\n  fit.checkpoint.seconds: [.inf]\n";
+        let matrix =
+            "  mnist.name: [1.10, 0x10, no, +1, 1e400, '.inf']\n  fit.checkpoint.seconds: [.inf]\n";
         let runs = combinations(matrix).unwrap();
         let names = runs.iter().map(|run| {
             let config: Config = run.document.parse().unwrap();
@@ -429,7 +443,8 @@ stages:
                 other => panic!("another stage: {other:?}"),
             }
         });
-        assert_eq!(names.collect::<Vec<_>>(), ["1.10", "0x10", "no", "+1"]);
+        let expected = ["1.10", "0x10", "no", "+1", "1e400", ".inf"];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -454,6 +469,16 @@ stages:
         let long = slug(&Value::String("x".repeat(300)));
         assert_eq!(long.len(), MAX_SLUG);
         assert_ne!(long, slug(&Value::String("x".repeat(301))));
+    }
+
+    #[test]
+    fn name_of_a_run_is_one_of_a_folder() {
+        let fits = "é".repeat(127);
+        let name = |name: &str| shortened(name.to_owned(), MAX_NAME, name);
+        assert_eq!(name(&fits), fits);
+        let [one, other] = ["a", "b"].map(|end| name(&("é".repeat(128) + end)));
+        assert!(one.len() <= MAX_NAME && other.len() <= MAX_NAME);
+        assert_ne!(one, other);
     }
 
     #[test]
@@ -512,14 +537,10 @@ stages:
     }
 
     #[test]
-    fn long_name_of_a_run_in_front_of_many_files_is_refused() {
-        let name = "x".repeat(1 << 16);
-        // Keys this long need a `?`.
-        let matrix = format!("  ? {name}.opset\n  : [18]\n  b.opset: [18]\n");
-        let mut yaml = format!("matrix:\n{matrix}{STAGES}");
-        for stage in [&name, "b"] {
-            yaml += &format!("  ? {stage}\n  : {{ export: {{ train: fit }} }}\n");
-        }
+    fn long_output_in_front_of_many_files_is_refused() {
+        let output = format!("{}runs", "./".repeat(1 << 15));
+        let stages = STAGES.replace("output: runs", &format!("output: {output}"));
+        let mut yaml = format!("matrix:\n  fit.seed: [1]\n{stages}");
         for stage in 0..1024 {
             yaml += &format!("  s{stage}: {{ export: {{ train: fit, file: runs/{stage} }} }}\n");
         }

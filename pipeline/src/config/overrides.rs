@@ -60,8 +60,15 @@ pub enum OverrideError {
         axis: String,
     },
     /// A part of the path is not a map.
-    #[error("`{0}` has no settings inside it")]
-    NoMap(String),
+    #[error("`{setting}` is {value}, which has no settings inside it; set it as a whole: {whole}")]
+    NoMap {
+        /// The part.
+        setting: String,
+        /// What it is.
+        value: String,
+        /// How it is set.
+        whole: String,
+    },
 }
 
 impl FromStr for Override {
@@ -164,17 +171,39 @@ pub(super) fn place_of<'a>(
     path: &[String],
     root: &'a mut Tree,
 ) -> Result<&'a mut Tree, OverrideError> {
+    let keys = resolve(path, root)?;
+    let count = keys.len();
     let mut place = root;
-    for (index, key) in resolve(path, place)?.into_iter().enumerate() {
+    for (index, key) in keys.into_iter().enumerate() {
         if index > 0 && matches!(place, Tree::Value(Value::Null)) {
             *place = Tree::Settings(IndexMap::new());
         }
-        let outer = || path[..path.len() - 1].join(".");
-        let settings = place.settings_mut();
-        let settings = settings.ok_or_else(|| OverrideError::NoMap(outer()))?;
-        place = settings.entry(key).or_insert(Value::Null.into());
+        match place {
+            Tree::Settings(settings) => {
+                place = settings.entry(key).or_insert(Value::Null.into());
+            }
+            other => return Err(no_map(path, count - index, other)),
+        }
     }
     Ok(place)
+}
+
+/// That `found` has no settings, of which the last `missing` parts of `path` would be one.
+fn no_map(path: &[String], missing: usize, found: &Tree) -> OverrideError {
+    let (outer, inner) = path.split_at(path.len().saturating_sub(missing));
+    let setting = outer.join(".");
+    let inner = inner.iter().rev();
+    let value = inner.fold("...".to_owned(), |value, key| {
+        format!("{{ {key}: {value} }}")
+    });
+    OverrideError::NoMap {
+        whole: format!("--set '{setting}={value}'"),
+        setting,
+        value: match found.text() {
+            Some(text) => format!("`{text}`"),
+            None => "a list".to_owned(),
+        },
+    }
 }
 
 /// The parts of a setting's name; none of them is empty.
@@ -408,7 +437,11 @@ stages:
     fn what_cannot_be_set_is_refused() {
         for (text, message) in [
             ("none.epochs=3", "`none`"),
-            ("fit.epochs.x=3", "`fit.epochs` has no settings"),
+            (
+                "fit.train.epochs.x.y=3",
+                "`fit.train.epochs` is `1`, which has no settings inside it; set it as a whole: \
+                 --set 'fit.train.epochs={ x: { y: ... } }'",
+            ),
             ("fit.epochs=[", "`[`"),
         ] {
             let error = apply(&[text]).unwrap_err().to_string();

@@ -11,6 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
+use super::document::limits;
+
 /// Settings, several values, or a single one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -95,13 +97,21 @@ impl Parsed {
                 Tree::Settings(settings.map(|(name, child)| (name, of(child))).collect())
             }
             Self::List(values) => Tree::List(values.into_iter().map(of).collect()),
-            Self::Value(value @ (Value::Number(_) | Value::Bool(_))) => {
-                Tree::Value(word(place, source, &value).unwrap_or(value))
+            Self::Value(value) => {
+                let may_differ = match &value {
+                    Value::Number(_) | Value::Bool(_) => true,
+                    Value::String(text) => NOT_FINITE.contains(&text.as_str()),
+                    _ => false,
+                };
+                let word = may_differ.then(|| word(place, source, &value)).flatten();
+                Tree::Value(word.unwrap_or(value))
             }
-            Self::Value(value) => Tree::Value(value),
         }
     }
 }
+
+/// As what numbers beyond all others are read, `1e400` for example.
+const NOT_FINITE: [&str; 3] = [".inf", "-.inf", ".nan"];
 
 /// The word at `place`, where it reads as `value` and does not look like it.
 fn word(place: Location, source: &str, value: &Value) -> Option<Value> {
@@ -110,7 +120,13 @@ fn word(place: Location, source: &str, value: &Value) -> Option<Value> {
     let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
     let word = source.get(Range { start, end })?.trim();
     let usual = value.to_string();
-    let is_it = || serde_saphyr::from_str::<Value>(word).is_ok_and(|read| read == *value);
+    // Neither in quotes nor with a tag.
+    let is_plain = || {
+        word.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
+    };
+    let read = || serde_saphyr::from_str_with_options::<Value>(word, limits());
+    let is_it = || is_plain() && read().is_ok_and(|read| read == *value);
     (word != usual && is_it()).then(|| word.into())
 }
 
