@@ -128,7 +128,13 @@ fn differences_are_marked_and_nothing_else() {
             .collect::<Vec<_>>()
     };
     assert_eq!(different("settings"), ["epochs", "seed"]);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("a/fit", workspace.path("runs/link")).unwrap();
     for (folder, a, b) in [
+        #[cfg(unix)]
+        ("runs", "link", "b"),
+        #[cfg(unix)]
+        ("runs", "link/", "b"),
         ("runs/a", "fit", "../b/fit"),
         ("runs/a/fit/checkpoints", "..", "../../../b/fit"),
         ("runs/a/fit/checkpoints", "../..", "../../../b"),

@@ -34,10 +34,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// The run in `folder`. Its evaluation stands beside it.
 fn find(folder: &Path) -> anyhow::Result<Run> {
-    // `..` has its parent beyond, and not in what is written before it.
+    // What stands beside a link or `..` is not what stands beside its name; without the
+    // slash at its end, a link is one.
+    let is_link = folder.components().as_path().is_symlink();
     let folder = &match folder.file_name() {
-        Some(_) => folder.to_owned(),
-        None => folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
+        Some(_) if !is_link => folder.to_owned(),
+        _ => folder.canonicalize().unwrap_or_else(|_| folder.to_owned()),
     };
     let absolute = std::path::absolute(folder)?;
     let beside = match folder.parent() {

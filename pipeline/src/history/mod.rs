@@ -10,6 +10,7 @@ pub use difference::{Difference, Line};
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use artifact::Sha256;
@@ -147,7 +148,12 @@ impl Found {
             return Ok(());
         }
         let error = || artifact::Error::new("read the folder", folder);
-        for entry in fs::read_dir(folder).map_err(error())? {
+        let entries = match fs::read_dir(folder) {
+            // Those that were asked for can be read: `under` has looked.
+            Err(refused) if refused.kind() == ErrorKind::PermissionDenied => return Ok(()),
+            entries => entries.map_err(error())?,
+        };
+        for entry in entries {
             let entry = entry.map_err(error())?;
             // A link is no folder here, so that there are no circles.
             if entry.file_type().map_err(error())?.is_dir() {
