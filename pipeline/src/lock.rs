@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{ConfigError, Document};
 use crate::history;
+use crate::paths::absolute;
 use crate::plan::{Action, Plan, SETTINGS, Stage, TrainPlan};
 
 /// Version of the stages' code; part of what a stage is made from.
@@ -62,6 +63,17 @@ pub enum Reason {
     Forced,
 }
 
+impl Reason {
+    /// This reason, or that a stage before has to run: settings that are another
+    /// stage's are told there.
+    pub(crate) fn or_of(self, before: Option<Self>) -> Self {
+        match (self, before) {
+            (Self::Settings(changes), Some(before)) if changes.is_empty() => before,
+            (reason, _) => reason,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -107,6 +119,24 @@ pub fn path_of(pipeline: &Path) -> PathBuf {
 /// The lock file in a folder of results that the pipeline's file does not name.
 pub fn path_in(output: &Path) -> PathBuf {
     output.join(IN_OUTPUT)
+}
+
+/// As [`path_in`], where that is no lock file of a pipeline that stands there.
+pub(crate) fn free_path_in(output: &Path) -> Result<PathBuf, ConfigError> {
+    let path = path_in(output);
+    let pipelines = ["yaml", "yml"].map(|ending| path.with_extension(ending));
+    match pipelines.into_iter().find(|pipeline| pipeline.is_file()) {
+        None => Ok(path),
+        Some(pipeline) => Err(ConfigError::Invalid {
+            rendered: format!(
+                "results in {} would be recorded in {}, the lock file of {}",
+                output.display(),
+                path.display(),
+                pipeline.display()
+            ),
+            hint: Some("choose another folder as `output`".to_owned()),
+        }),
+    }
 }
 
 impl Lock {
@@ -185,16 +215,24 @@ impl Lock {
             return Some(Reason::Settings(changes.unwrap_or_default()));
         }
         let inputs = self.inputs(plan, stage);
-        let changed = |path: &&PathBuf| entry.inputs.get(*path) != inputs.get(*path);
+        let [made_from, found] = [&entry.inputs, &inputs].map(by_place);
+        let changed = |path: &&PathBuf| {
+            let place = absolute(path);
+            made_from.get(&place) != found.get(&place)
+        };
         if let Some(path) = inputs.keys().chain(entry.inputs.keys()).find(changed) {
             return Some(Reason::Input(path.clone()));
         }
         // Those of the plan: another `output` folder has none of them yet.
+        let made = by_place(&entry.outputs);
         stage.action.outputs().into_iter().find_map(|path| {
-            match (entry.outputs.get(&path), digest_of(&stage.action, &path)) {
-                (_, Err(_)) => Some(Reason::Missing(path)),
-                (Some(made), Ok(found)) if found == *made => None,
-                (_, Ok(_)) => Some(Reason::Changed(path)),
+            let made = made.get(&absolute(&path));
+            match (made, digest_of(&stage.action, &path), &stage.action) {
+                (_, Err(_), _) => Some(Reason::Missing(path)),
+                (Some(made), Ok(found), _) if found == **made => None,
+                // Images are brought, and not made.
+                (_, Ok(_), Action::Dataset(_)) => Some(Reason::Input(path)),
+                (_, Ok(_), _) => Some(Reason::Changed(path)),
             }
         })
     }
@@ -207,6 +245,14 @@ impl Lock {
             .flat_map(|entry| entry.outputs.clone())
             .collect()
     }
+}
+
+/// By the places of the files, whose paths may be written in several ways.
+fn by_place(files: &BTreeMap<PathBuf, Sha256>) -> BTreeMap<PathBuf, &Sha256> {
+    let files = files.iter();
+    files
+        .map(|(path, digest)| (absolute(path), digest))
+        .collect()
 }
 
 /// The training that a stage is.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::config::{ConfigError, Document, Override};
 use crate::interrupt::Interrupts;
 use crate::lock::{self, Lock, Reason};
-use crate::plan::{Plan, Stage, plan};
+use crate::plan::{Plan, Stage, plan_of};
 use crate::run_lock::RunLock;
 use crate::stages;
 
@@ -111,15 +111,10 @@ impl Pipeline {
     /// When a file cannot be read, or the pipeline is not valid.
     pub fn open(path: &Path, overrides: &[Override]) -> Result<Self, ConfigError> {
         let document = Document::read(path)?;
-        let plan = plan(&document.clone().with(overrides)?).map_err(|error| {
-            // What is wrong with the file itself is told with its own lines.
-            let own = plan(&document).err();
-            own.filter(|own| own.is_about_the_same(&error))
-                .unwrap_or(error)
-        })?;
+        let plan = plan_of(&document.clone().with(overrides)?, &document)?;
         let lock_path = match document.names_output(&plan.output) {
             true => lock::path_of(path),
-            false => lock::path_in(&plan.output),
+            false => lock::free_path_in(&plan.output)?,
         };
         Self::planned(plan, lock_path)
     }
@@ -141,14 +136,20 @@ impl Pipeline {
     pub fn status(&self) -> Vec<(&Stage, Option<Reason>)> {
         let mut reasons: Vec<Option<Reason>> = Vec::new();
         for stage in &self.plan.stages {
-            let before = stage
-                .depends
-                .iter()
-                .find(|&&index| reasons[index].is_some());
-            let before = before.map(|&index| Reason::Before(self.plan.stages[index].name.clone()));
-            reasons.push(self.lock.reason(&self.plan, stage).or(before));
+            let reason = self.lock.reason(&self.plan, stage);
+            let before = self.before(stage, |index| reasons[index].is_some());
+            reasons.push(match reason {
+                Some(reason) => Some(reason.or_of(before)),
+                None => before,
+            });
         }
         self.plan.stages.iter().zip(reasons).collect()
+    }
+
+    /// That a stage before `stage` has to run, of those of which `runs` says so.
+    fn before(&self, stage: &Stage, runs: impl Fn(usize) -> bool) -> Option<Reason> {
+        let index = stage.depends.iter().find(|&&index| runs(index))?;
+        Some(Reason::Before(self.plan.stages[*index].name.clone()))
     }
 
     /// The stages that [`Self::run`] would run, with the reasons.
@@ -194,13 +195,15 @@ impl Pipeline {
         let wanted = self.wanted(options)?;
         let target = wanted.last().copied();
         let mut outcomes = Vec::new();
+        let mut ran = BTreeSet::new();
         for index in wanted {
             let stage = &self.plan.stages[index];
             let reason = options
                 .forces(index, target)
                 .then_some(Reason::Forced)
                 .or_else(|| self.lock.reason(&self.plan, stage))
-                .map(|reason| options.told(reason));
+                .map(|reason| options.told(reason))
+                .map(|reason| reason.or_of(self.before(stage, |index| ran.contains(&index))));
             let Some(reason) = reason else {
                 announce(stage, "is up to date");
                 outcomes.push(Outcome::of(stage, None));
@@ -219,6 +222,7 @@ impl Pipeline {
             self.lock.record(&self.plan, stage, &self.lock_path)?;
             let seconds = started.elapsed().as_secs_f64();
             announce(stage, &format!("done in {seconds:.1} s"));
+            ran.insert(index);
             outcomes.push(Outcome::of(stage, Some((reason, seconds))));
         }
         Ok(outcomes)

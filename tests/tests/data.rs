@@ -99,7 +99,7 @@ fn pictures_that_are_the_same_are_up_to_date_and_another_one_is_seen() {
     workspace.write("pictures/0/00.png", one);
     let message = stderr(&succeed(&mut workspace.run(&["--stage", "fit"])));
     assert!(
-        message.contains("pictures is not what it made"),
+        message.contains("its input pictures has changed"),
         "{message}"
     );
 }

@@ -146,6 +146,9 @@ fn changed_setting_reruns_its_stage_and_those_after_it() {
     let set = ["--set", "train.epochs=2"];
     let message = stderr(&succeed(&mut workspace.run(&set)));
     assert_eq!(ran(&message), ["fit", "onnx", "proof", "score"]);
+    // Its own settings are the same.
+    let why = "[onnx] export runs: `fit` before it has to run";
+    assert!(message.contains(why), "{message}");
     assert_eq!(workspace.json("runs/fit/summary.json")["epochs"], 2);
     assert!(ran(&stderr(&succeed(&mut workspace.run(&set)))).is_empty());
 
@@ -186,6 +189,34 @@ fn another_output_folder_gets_all_results() {
         let message = stderr(&succeed(&mut workspace.run(set)));
         assert!(ran(&message).is_empty(), "{message}");
     }
+}
+
+#[test]
+fn same_folder_by_another_name_is_up_to_date() {
+    let workspace = small();
+    succeed(&mut workspace.run(&[]));
+    let whole = workspace.path("runs");
+    for output in ["./runs", "runs/../runs", whole.to_str().unwrap()] {
+        let set = format!("output={output}");
+        let message = stderr(&succeed(&mut workspace.run(&["--set", &set])));
+        assert!(ran(&message).is_empty(), "{message}");
+    }
+    let yaml = String::from_utf8(workspace.read("pipeline.yaml")).unwrap();
+    workspace.write("pipeline.yaml", yaml.replace("dir: ", "dir: /.."));
+    let message = stderr(&succeed(&mut workspace.run(&[])));
+    assert!(ran(&message).is_empty(), "{message}");
+}
+
+#[test]
+fn lock_file_of_another_pipeline_is_not_written_over() {
+    let workspace = small();
+    succeed(&mut workspace.run(&[]));
+    let before = workspace.snapshot();
+    refuse(
+        &mut workspace.run(&["--set", "output=."]),
+        &["the lock file of ./pipeline.yaml", "choose another folder"],
+    );
+    assert!(workspace.snapshot() == before);
 }
 
 #[test]

@@ -68,12 +68,18 @@ pub(crate) fn changes(plan: &TrainPlan) -> Vec<String> {
     if lines.iter().any(|line| line.name == MODEL) {
         lines.retain(|line| !line.name.contains(LAYERS));
     }
+    // What is new and off may come with what was set.
+    lines.sort_by_key(|line| line.a.is_null() && is_off(&line.b));
     let change = |line: Line| {
         let Line { name, a, b, .. } = line;
         let [then, now] = [a, b].map(|value| shortened(&text(&name, &value), LONGEST));
         format!("{} {then}, now {now}", shortened(&name, LONGEST))
     };
     lines.into_iter().map(change).collect()
+}
+
+fn is_off(value: &Value) -> bool {
+    value.is_null() || *value == json!(false) || value.as_f64() == Some(0.0)
 }
 
 /// What the training in `folder` was made from, if its files tell.

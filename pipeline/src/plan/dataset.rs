@@ -39,17 +39,18 @@ pub enum DatasetFormat {
 
 impl DatasetPlan {
     pub(super) fn settings(&self) -> Value {
-        // What is left out is what the options or the files have.
+        // What is left out is what the options or the files have; where these are,
+        // inputs and outputs tell.
         let Self {
             name,
             format: _,
-            dir,
+            dir: _,
             classes,
             image_shape: _,
             train_images: _,
         } = self;
         json!({
-            "name": name, "dir": dir, "classes": classes,
+            "name": name, "classes": classes,
             "pictures": self.pictures().map(ImageFolder::options),
         })
     }
@@ -181,7 +182,19 @@ impl Planner<'_> {
     fn unusable(&self, config: &DatasetConfig, error: &dataset::Error) -> ConfigError {
         let place = config.dir.as_ref().map(|dir| dir.referenced);
         let place = place.unwrap_or(config.name.referenced);
-        self.document.invalid(place, error.to_string(), None)
+        let hint = match error {
+            dataset::Error::NoFolder(folder) if folder.is_relative() => {
+                let here = std::env::current_dir().ok();
+                here.map(|here| {
+                    format!(
+                        "paths are relative to the current folder, {}",
+                        here.display()
+                    )
+                })
+            }
+            _ => None,
+        };
+        self.document.invalid(place, error.to_string(), hint)
     }
 
     fn published(&self, config: &DatasetConfig, dir: PathBuf) -> Result<DatasetPlan, ConfigError> {

@@ -30,13 +30,14 @@ impl ExportPlan {
         let Self {
             train,
             weights,
-            file,
+            // Told by the outputs.
+            file: _,
             opset,
             probabilities,
         } = self;
         json!({
             "train": train.description(), "dataset": train.dataset.settings(),
-            "weights": weights, "file": file, "opset": opset.version(),
+            "weights": weights, "opset": opset.version(),
             "probabilities": probabilities,
         })
     }

@@ -233,10 +233,14 @@ impl Planner<'_> {
                 Some(model) => Ok((None, model)),
                 None => {
                     let known = models::BUILT_IN.iter().map(|network| network.name);
+                    let hint = match name.ends_with(".yaml") || name.ends_with(".yml") {
+                        true => format!("a file is written as `{{ file: {name} }}`"),
+                        false => suggestion(name, known),
+                    };
                     Err(self.document.invalid(
                         reference.referenced,
                         format!("there is no built-in network `{name}`"),
-                        Some(suggestion(name, known)),
+                        Some(hint),
                     ))
                 }
             },
