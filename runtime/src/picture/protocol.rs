@@ -35,14 +35,14 @@ pub fn protocol() -> Option<Protocol> {
 /// The protocol by the environment of a terminal.
 fn detect(variable: impl Fn(&str) -> Option<OsString>) -> Option<Protocol> {
     let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
-    if let Some(named) = text(VARIABLE) {
-        return match named.as_str() {
-            "kitty" => Some(Protocol::Kitty),
-            "iterm" => Some(Protocol::Iterm),
-            "sixel" => Some(Protocol::Sixel),
-            "blocks" => Some(Protocol::Blocks),
-            _ => None,
-        };
+    match text(VARIABLE).as_deref() {
+        Some("kitty") => return Some(Protocol::Kitty),
+        Some("iterm") => return Some(Protocol::Iterm),
+        Some("sixel") => return Some(Protocol::Sixel),
+        Some("blocks") => return Some(Protocol::Blocks),
+        Some("none") => return None,
+        // Another name tells nothing.
+        Some(_) | None => {}
     }
     let terminal = text("TERM").unwrap_or_default();
     let program = text("TERM_PROGRAM").unwrap_or_default();
@@ -154,5 +154,7 @@ mod tests {
         assert_eq!(named("sixel"), Some(Protocol::Sixel));
         assert_eq!(named("blocks"), Some(Protocol::Blocks));
         assert_eq!(named("none"), None);
+        let mistyped = of(&[("TERM", "xterm-kitty"), (VARIABLE, "kity")]);
+        assert_eq!(mistyped, Some(Protocol::Kitty));
     }
 }
