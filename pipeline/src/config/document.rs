@@ -68,6 +68,8 @@ pub(super) fn limits() -> serde_saphyr::Options {
             max_total_scalar_bytes: 4 << 20,
             max_recorded_anchor_bytes: 4 << 20,
         },
+        // `!cpu` would be read as `cpu` by some settings, and as nothing by a tree.
+        reject_unsupported_tags: true,
         // JSON's values, which stand for those of any setting, have none of them.
         non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
     }

@@ -56,6 +56,7 @@ fn text(error: &Error) -> String {
         Error::UnexpectedValueForUnit { .. } | Error::UnexpectedValueForUnitEnumVariant { .. } => {
             "no settings are expected here".to_owned()
         }
+        Error::UnsupportedTag { tag, .. } => format!("the tag `{tag}` has no meaning here"),
         Error::Eof { .. } => "the file ends before it says anything".to_owned(),
         other => {
             let text = UserMessageFormatter.format_message(other);
@@ -79,6 +80,7 @@ fn hint(error: &Error) -> Option<String> {
             variant, expected, ..
         } => Some(suggestion(variant, expected.iter().copied())),
         Error::DuplicateMappingKey { .. } => Some("take one of the two out, or rename it".into()),
+        Error::UnsupportedTag { .. } => Some("leave it out, or write it without the `!`".into()),
         Error::Eof { .. } => Some("`pipeline init FILE` writes one to start from".into()),
         other if text(other) == TAB => Some("indent with spaces".into()),
         _ => None,

@@ -94,6 +94,18 @@ pub fn texts() -> Vec<Case> {
             "pipeline.yaml",
         ),
         case(
+            "tag for a word",
+            with("provider: cpu", "provider: !cpu"),
+            "Invalid",
+            "the tag `!cpu` has no meaning here",
+        ),
+        case(
+            "tag before settings",
+            with("{ model: onnx }", "!verify { model: onnx }"),
+            "Invalid",
+            "!verify",
+        ),
+        case(
             "two documents",
             seed() + "---\n" + &seed(),
             "Invalid",
